@@ -80,11 +80,13 @@ async def test_idle_services_ask_postgres_little(settings: Settings) -> None:
         for app in started:
             await stack.enter_async_context(app.router.lifespan_context(app))
         await asyncio.gather(*map(wait_until_ready, started))
+        seen = ""
         for _ in range(WINDOWS_MAX):
             before, began = len(sql.statements), time.monotonic()
             await wait_for_checks(sql)
             statements, seconds = sql.statements[before:], time.monotonic() - began
             if len(statements) / seconds < STATEMENTS_PER_SECOND_MAX:
                 return
-    kinds = Counter(" ".join(statement.split())[:80] for statement in statements)
-    raise AssertionError(f"in {seconds:.0f} s: {kinds.most_common()}")
+            kinds = Counter(" ".join(statement.split())[:80] for statement in statements)
+            seen = f"in {seconds:.0f} s: {kinds.most_common()}"
+    raise AssertionError(seen)

@@ -15,16 +15,19 @@ from fastapi import FastAPI
 from openpyxl import Workbook
 
 from console.core.api_models import ApiPackageList
-from console.core.recipient_list import RecipientScan
-from console.data.api import CallFailed, CallRefused, CallSucceeded
+from console.data.api import SIGNED_OUT, CallFailed, CallRefused, CallSucceeded
 from console.data.polling_cache import PollingCache, PollingCaches, Query
 from console.data.sessions import COOKIE, Sessions
-from console.data.spreadsheets import Spreadsheet, UnreadableFile, open_spreadsheet
+from console.data.spreadsheets import ColumnReading, Spreadsheet, UnreadableFile, open_spreadsheet
 from console.settings import ConsoleSettings
 from console.ui import auth, downloads
+from console.ui.actions import error_text
+from console.ui.page_context import PageContext
+from console.ui.uploads import UploadFields
 from spreader.testing import ManualClock
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+NOW = ManualClock(NOON)
 PACKAGES = Query("ingress", "/packages", ApiPackageList, all_pages=True)
 
 
@@ -233,6 +236,30 @@ async def test_an_export_is_streamed_to_a_signed_in_operator(http: httpx.AsyncCl
     assert (await http.get("/downloads/..%2Fkeys.csv")).status_code == 404
 
 
+async def test_a_tab_that_was_signed_out_elsewhere_can_do_nothing(
+    caches: PollingCaches, sessions: Sessions, fake_api: FakeApi
+) -> None:
+    session = sessions.read(sessions.new_cookie("secret", "Mona"))
+    assert session is not None
+    context = PageContext(session, sessions, caches.get("secret", "Mona"), NOW, NOW, UploadFields())
+    assert isinstance(await context.api.get("ingress", "/packages"), CallSucceeded)
+    sessions.sign_out(session)
+    fake_api.requests.clear()
+    refused = [
+        await context.api.call("PATCH", "ingress", "/packages/shop", {}),
+        await context.api.stream("stats", "/exports/history.csv"),
+    ]
+    assert [type(result) for result in refused] == [CallRefused, CallRefused]
+    assert error_text(SIGNED_OUT, "ingress").startswith("You are signed out. Nothing was done")
+    assert fake_api.requests == []
+
+
+@pytest.mark.parametrize("cookie", ["café", "\udcff", "x" * 10_000, ""])
+async def test_a_cookie_of_somebody_else_leads_to_the_sign_in_page(http: httpx.AsyncClient, cookie: str) -> None:
+    header = f"{COOKIE}=".encode() + cookie.encode("latin-1", "replace")
+    assert (await http.get("/inside", headers={b"Cookie": header})).status_code == 303
+
+
 def csv_of(folder: Path, text: str) -> Spreadsheet:
     path = folder / "upload"
     path.write_text(text)
@@ -249,12 +276,14 @@ def test_a_spreadsheet_of_either_format_is_read_row_by_row(tmp_path: Path) -> No
     spread = open_spreadsheet("list.XLSX", (tmp_path / "upload.xlsx"))
     text = "Name;Phone\r\nMona;201001234567\r\nOmar;+20 100 123 4568\r\nAli;\r\nSara;x\r\nMona;201001234567\r\n"
     for sheet in (spread, csv_of(tmp_path, "\ufeff" + text)):
-        scan = RecipientScan()
-        sheet.scan(1, scan)
+        reading = ColumnReading(sheet, 1)
+        reading.run()
+        scan = reading.scan
         assert (scan.valid, scan.invalid, scan.empty, scan.repeated, scan.done) == (2, 1, 1, 1, True)
-        assert list(sheet.batches(1)) == [["201001234567"], ["201001234568"]]
-        assert list(sheet.batches(1, skip=1)) == [["201001234568"]]
+        assert list(reading.batches(1)) == [["201001234567"], ["201001234568"]]
+        assert list(reading.batches(1, skip=1)) == [["201001234568"]]
         assert [error.line for error in scan.errors] == [5]
+        reading.stop()
         sheet.delete()
     assert list(tmp_path.iterdir()) == []
 

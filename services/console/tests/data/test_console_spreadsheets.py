@@ -13,14 +13,13 @@ ROWS, WRONG = 1_000_000, 50
 SCAN = """
 import json, resource, sys, time
 from pathlib import Path
-from console.core.recipient_list import RecipientScan
-from console.data.spreadsheets import Spreadsheet
+from console.data.spreadsheets import ColumnReading, Spreadsheet
 
-scan, began = RecipientScan(), time.monotonic()
-sheet = Spreadsheet("list.csv", Path(sys.argv[1]))
-sheet.scan(1, scan)
-seconds = time.monotonic() - began
-batches = [len(batch) for batch in sheet.batches(100_000)]
+began = time.monotonic()
+reading = ColumnReading(Spreadsheet("list.csv", Path(sys.argv[1])), 1)
+reading.run()
+scan, seconds = reading.scan, time.monotonic() - began
+batches = [len(batch) for batch in reading.batches(100_000)]
 print(json.dumps({"valid": scan.valid, "invalid": scan.invalid, "lines": [error.line for error in scan.errors],
                   "batches": batches, "seconds": round(seconds, 1),
                   "mebibytes": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)}))

@@ -1,6 +1,6 @@
 """API: the HTTP client that calls ingress and stats for an operator. A failed call returns its failure as a value."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -44,20 +44,28 @@ class CallFailed:
 
 CallResult = CallSucceeded | CallRefused | CallFailed
 
+SIGNED_OUT = CallRefused(401, "signed-out", "You are signed out. Nothing was done: sign in again.")
+
 _METRIC_LABELS = {CallSucceeded: "given", CallRefused: "refused", CallFailed: "away"}
+
+
+def _always() -> bool:
+    return True
 
 
 @dataclass(frozen=True, slots=True)
 class OperatorClient:
     """Calls the services with the API key and the name of the signed-in operator.
 
-    All clients of the process share one `session`.
+    All clients of the process share one `session`. `is_signed_in`: asked before each call, because a page that is open
+    in another tab goes on after the operator has signed out.
     """
 
     session: aiohttp.ClientSession
     urls: Mapping[Service, str]
     key: str
     operator: str = ""
+    is_signed_in: Callable[[], bool] = _always
 
     async def get(self, service: Service, path: str, seconds: float = READ_SECONDS) -> CallResult:
         return await self.call("GET", service, path, seconds=seconds)
@@ -74,6 +82,8 @@ class OperatorClient:
         seconds: float = CHANGE_SECONDS,
     ) -> CallResult:
         """Send `body` as JSON, or the content of the file `data` unchanged. `path` is relative to `/api/v1`."""
+        if not self.is_signed_in():
+            return SIGNED_OUT
         payload: dict[str, Any] = {"data": _chunks(data)} if data is not None else {"json": body}
         timeout = aiohttp.ClientTimeout(total=seconds)
         try:
@@ -92,6 +102,8 @@ class OperatorClient:
 
     async def stream(self, service: Service, path: str) -> "ExportStream | CallRefused | CallFailed":
         """Get a response in chunks, because it may not fit into memory."""
+        if not self.is_signed_in():
+            return SIGNED_OUT
         try:
             response = await self.session.get(
                 self._address(service, path), headers=self._headers(), timeout=aiohttp.ClientTimeout(sock_read=60)

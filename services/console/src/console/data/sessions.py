@@ -51,7 +51,7 @@ class Sessions:
         ended."""
         try:
             content = json.loads(self._fernet.decrypt(cookie or ""))
-        except InvalidToken:
+        except (InvalidToken, ValueError):  # ValueError: the cookie has characters that are not ASCII
             return None
         session = Session(content["id"], content["key"], content["operator"], datetime.fromisoformat(content["until"]))
         return session if self.is_valid(session) else None

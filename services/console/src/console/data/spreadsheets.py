@@ -1,10 +1,12 @@
 """Spreadsheets: CSV and XLSX files with recipients. They are read row by row, because a file may be large."""
 
 import csv
+import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from zipfile import BadZipFile
+from threading import BoundedSemaphore
+from zipfile import BadZipFile, ZipFile
 
 from openpyxl import load_workbook
 from openpyxl.utils.exceptions import InvalidFileException
@@ -13,9 +15,16 @@ from console.core.recipient_list import RecipientScan, has_header
 
 ROWS_MAX = 2_000_000
 CELL_CHARACTERS_MAX = 10_000
+SHEET_BYTES_MAX = 512 * 2**20
+"""The most that a sheet of an XLSX file may unpack to. A sheet is read row by row."""
+PART_BYTES_MAX = 64 * 2**20
+"""The most that any other part of an XLSX file may unpack to. These parts are in memory as a whole."""
+WORKBOOKS_MAX = 2
+"""How many XLSX files are read at the same time."""
 PROGRESS_EVERY_ROWS = 2_000
 
 csv.field_size_limit(CELL_CHARACTERS_MAX)
+_workbooks = BoundedSemaphore(WORKBOOKS_MAX)
 
 
 class UnreadableFile(Exception):
@@ -28,11 +37,6 @@ class Spreadsheet:
 
     name: str
     path: Path
-
-    @property
-    def numbers_path(self) -> Path:
-        """The file that `scan` writes. Each line has one phone number, and no number is repeated."""
-        return self.path.with_suffix(".numbers")
 
     def rows(self) -> Iterator[tuple[float, list[str]]]:
         """Yields the cells of each row as texts, with the share of the file that has been read so far.
@@ -54,45 +58,8 @@ class Spreadsheet:
         """The first five rows, from which the column with the phone numbers is chosen."""
         return [row for _, (_, row) in zip(range(5), self.rows(), strict=False)]
 
-    def scan(self, column: int, scan: RecipientScan) -> None:
-        """Write the phone numbers of a column to `numbers_path`, and keep the counts in `scan` up to date.
-
-        Run this in a thread, because it is slow.
-        """
-        seen: set[int] = set()
-        with self.numbers_path.open("w") as out:
-            for line, (share, row) in enumerate(self.rows(), 1):
-                if line == 1 and has_header(row):
-                    continue
-                if scan.rows >= ROWS_MAX:
-                    raise UnreadableFile(f"The file has over {ROWS_MAX:,} rows: cut it into several.")
-                number = scan.add(line, row[column] if column < len(row) else "")
-                if number is not None and int(number) in seen:
-                    scan.repeated += 1
-                elif number is not None:
-                    seen.add(int(number))
-                    scan.valid += 1
-                    out.write(number + "\n")
-                if line % PROGRESS_EVERY_ROWS == 0:
-                    scan.read_share = share
-        scan.read_share, scan.done = 1.0, True
-
-    def batches(self, size: int, skip: int = 0) -> Iterator[list[str]]:
-        """The phone numbers that `scan` wrote, in batches of `size`. The first `skip` batches are left out."""
-        with self.numbers_path.open() as numbers:
-            batch: list[str] = []
-            for index, number in enumerate(numbers):
-                if index >= skip * size:
-                    batch.append(number.strip())
-                if len(batch) == size:
-                    yield batch
-                    batch = []
-            if batch:
-                yield batch
-
     def delete(self) -> None:
         self.path.unlink(missing_ok=True)
-        self.numbers_path.unlink(missing_ok=True)
 
     def _csv(self) -> Iterator[tuple[float, list[str]]]:
         size = self.path.stat().st_size or 1
@@ -105,14 +72,100 @@ class Spreadsheet:
                 yield min(read / size, 0.99), row
 
     def _xlsx(self) -> Iterator[tuple[float, list[str]]]:
-        book = load_workbook(self.path, read_only=True, data_only=True)
+        _check_unpacked_size(self.path)
+        with _workbooks:
+            book = load_workbook(self.path, read_only=True, data_only=True)
+            try:
+                sheet = book.worksheets[0]
+                rows = sheet.max_row or 0
+                for line, row in enumerate(sheet.iter_rows(values_only=True), 1):
+                    yield (min(line / rows, 0.99) if rows else 0.0), ["" if cell is None else str(cell) for cell in row]
+            finally:
+                book.close()
+
+
+@dataclass
+class ColumnReading:
+    """One reading of a column of phone numbers. It has a file of its own, which is complete only when it is done.
+
+    So a reading never gets numbers of another one, and `batches` never returns a part of the list.
+    """
+
+    sheet: Spreadsheet
+    column: int
+    scan: RecipientScan = field(default_factory=RecipientScan)
+    _name: str = field(default_factory=lambda: os.urandom(8).hex(), init=False)
+    _stopped: bool = field(default=False, init=False)
+
+    @property
+    def _numbers(self) -> Path:
+        """Each line has one phone number, and no number is repeated."""
+        return self.sheet.path.with_suffix(f".{self._name}.numbers")
+
+    def run(self) -> None:
+        """Read the column, and keep the counts in `scan` up to date. Ends early when the reading is stopped.
+
+        Run this in a thread, because it is slow. Raises `UnreadableFile`.
+        """
+        part = self._numbers.with_suffix(".part")
         try:
-            sheet = book.worksheets[0]
-            rows = sheet.max_row or 0
-            for line, row in enumerate(sheet.iter_rows(values_only=True), 1):
-                yield (min(line / rows, 0.99) if rows else 0.0), ["" if cell is None else str(cell) for cell in row]
+            self._write(part)
+            if not self._stopped:
+                part.rename(self._numbers)
+                self.scan.read_share, self.scan.done = 1.0, True
+            if self._stopped:  # it may have been stopped while the file got its name
+                self._numbers.unlink(missing_ok=True)
         finally:
-            book.close()
+            part.unlink(missing_ok=True)
+
+    def stop(self) -> None:
+        """End the reading and delete its file."""
+        self._stopped, self.scan.done = True, False
+        self._numbers.unlink(missing_ok=True)
+
+    def batches(self, size: int, skip: int = 0) -> Iterator[list[str]]:
+        """The phone numbers in batches of `size`, without the first `skip` batches. The reading must be done."""
+        assert self.scan.done
+        with self._numbers.open() as numbers:
+            batch: list[str] = []
+            for index, number in enumerate(numbers):
+                if index >= skip * size:
+                    batch.append(number.strip())
+                if len(batch) == size:
+                    yield batch
+                    batch = []
+            if batch:
+                yield batch
+
+    def _write(self, part: Path) -> None:
+        scan, seen = self.scan, set[int]()
+        with part.open("w") as out:
+            for line, (share, row) in enumerate(self.sheet.rows(), 1):
+                if self._stopped:
+                    return
+                if line == 1 and has_header(row):
+                    continue
+                if scan.rows >= ROWS_MAX:
+                    raise UnreadableFile(f"The file has over {ROWS_MAX:,} rows: cut it into several.")
+                number = scan.add(line, row[self.column] if self.column < len(row) else "")
+                if number is not None and int(number) in seen:
+                    scan.repeated += 1
+                elif number is not None:
+                    seen.add(int(number))
+                    scan.valid += 1
+                    out.write(number + "\n")
+                if line % PROGRESS_EVERY_ROWS == 0:
+                    scan.read_share = share
+
+
+def _check_unpacked_size(path: Path) -> None:
+    """Raise `UnreadableFile` if the file would unpack to too much. Only the list of its parts is read for this."""
+    with ZipFile(path) as book:
+        for part in book.infolist():
+            largest = SHEET_BYTES_MAX if part.filename.startswith("xl/worksheets/") else PART_BYTES_MAX
+            if part.file_size > largest:
+                size = part.file_size // 2**20
+                raise UnreadableFile(f"The file unpacks to {size} MB: save the list as CSV, or cut it into several.")
 
 
 def open_spreadsheet(name: str, path: Path) -> Spreadsheet:

@@ -1,6 +1,5 @@
 """Compose page: an operator writes an open message to many recipients, with a preview, or a reply to one customer."""
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,15 +10,16 @@ from console.core import formats
 from console.core.api_models import ApiPreview
 from console.core.markup import join, tag
 from console.core.message_body import KINDS, InvalidField, open_body, reply_body
+from console.core.send_attempt import SendAttempt
 from console.core.setting_texts import STRATEGIES, WAITING
-from console.data.api import CallRefused, CallResult, CallSucceeded
+from console.data.api import CallFailed, CallRefused, CallResult, CallSucceeded
 from console.ui import components, forecast
 from console.ui.actions import error_text, notify
 from console.ui.elements import button, html, stack
 from console.ui.live_page import LivePage
 from console.ui.page_context import PACKAGES
 from console.ui.page_heads import package_head
-from console.ui.recipients import RecipientInput
+from console.ui.recipients import BATCH_MAX, RecipientInput
 
 TIMEOUT_SECONDS = 60.0
 
@@ -46,8 +46,7 @@ class Composer:
         self._package_id = package_id
         self._typed: dict[str, Any] = {"type": "text", "lane": "open", "waiting_strategy": "queued"}
         self._recipients = RecipientInput(page)
-        self._attempt = os.urandom(8).hex()
-        self._sent_batches = 0
+        self._attempt = SendAttempt()
 
     @property
     def _zone(self) -> str:
@@ -110,24 +109,28 @@ class Composer:
     async def _send_open(self) -> None:
         """Send one request for each batch of recipients.
 
-        After an error the operator can press Send again. Sending then continues with the batch that failed.
+        After an error the operator can press Send again. If nothing was changed, sending then continues with the batch
+        that failed.
         """
+        if self._recipients.problem:
+            self._show_errors({"/recipients": self._recipients.problem})
+            return
+        self._attempt.begin(("open", dict(self._typed), self._recipients.list_name))
         total, last = self._recipients.count, None
-        for batch in self._recipients.batches(self._sent_batches):
+        for batch in self._recipients.batches(self._attempt.accepted_batches):
             if (body := self._open_body(batch)) is None:
                 return
-            key = {"Idempotency-Key": f"console-{self._attempt}-{self._sent_batches}"}
+            key = {"Idempotency-Key": self._attempt.key}
             last = await self._post(f"/packages/{self._package_id}/messages/open", body, key)
             if not isinstance(last, CallSucceeded):
                 return
-            self._sent_batches += 1
-            done = min(self._sent_batches * len(batch), total)
+            self._attempt.batch_accepted()
+            done = min(self._attempt.accepted_batches * BATCH_MAX, total)
             self._output.set_content(tag("p", f"{formats.count(done)} of {formats.count(total)} accepted …"))
         if last is None:
-            self._show_errors({"/recipients": "Give at least one recipient."})
             return
-        several = self._sent_batches > 1
-        self._reset_idempotency_key()
+        several = self._attempt.accepted_batches > 1
+        self._attempt.end()
         notify("Accepted: it is in the queue.")
         base = f"/packages/{self._package_id}/messages"
         ui.navigate.to(base if several else f"{base}/{last.body['message_id']}")
@@ -135,22 +138,21 @@ class Composer:
     async def _send_reply(self) -> None:
         if (body := self._body(lambda: reply_body(self._typed))) is None:
             return
-        key = {"Idempotency-Key": f"console-{self._attempt}"}
+        self._attempt.begin(("reply", body))
+        key = {"Idempotency-Key": self._attempt.key}
         result = await self._post(f"/packages/{self._package_id}/messages/reply", body, key)
         if isinstance(result, CallSucceeded):
             used = result.body.get("profile_used")
             words = f"Sent through {used}." if used else "On its way: no outcome came within 10 seconds."
             self._output.set_content(components.notice(words, "good", "reply-sent"))
-            self._reset_idempotency_key()
-
-    def _reset_idempotency_key(self) -> None:
-        """Draw a new idempotency key, so that the next send is a new message and not a repeat of this one."""
-        self._attempt, self._sent_batches = os.urandom(8).hex(), 0
+        if not isinstance(result, CallFailed) and not _is_in_progress(result):
+            # The reply has an end. The next press of Send is a new reply, not a repeat that gets the same answer.
+            self._attempt.end()
 
     def _open_body(self, batch: list[str] | None = None) -> dict[str, Any] | None:
         if batch is None:
-            if not self._recipients.is_ready:
-                self._show_errors({"/recipients": "Give at least one recipient, and let the file be read."})
+            if self._recipients.problem:
+                self._show_errors({"/recipients": self._recipients.problem})
                 return None
             batch = next(self._recipients.batches())
         return self._body(lambda: open_body(self._typed, batch, self._zone))
@@ -167,7 +169,7 @@ class Composer:
             "POST", "ingress", path, body, headers=headers, seconds=TIMEOUT_SECONDS
         )
         if isinstance(result, CallRefused) and result.code == "key-reused":
-            self._reset_idempotency_key()
+            self._attempt.end()
             self._show_errors(
                 {
                     "": "What was sent before this change may be on its way: look at the package's messages. "
@@ -230,6 +232,11 @@ class Composer:
 
     def _type(self, name: str, event: Any) -> None:
         self._typed[name] = event.value
+
+
+def _is_in_progress(result: CallResult) -> bool:
+    """Whether an earlier request with the same key is still being worked on."""
+    return isinstance(result, CallRefused) and result.code == "in-progress"
 
 
 def _field_name(pointer: str) -> str:

@@ -4,7 +4,7 @@ from typing import Any
 
 from nicegui import ui
 
-from console.data.api import CallFailed, CallRefused, CallResult, CallSucceeded, Service
+from console.data.api import SIGNED_OUT, CallFailed, CallRefused, CallResult, CallSucceeded, Service
 from console.ui.page_context import PageContext
 
 
@@ -25,7 +25,7 @@ def error_text(result: CallResult, service: Service) -> str:
     match result:
         case CallFailed(reason):
             return f"The {service} gives no answer ({reason}). Look whether it was done, then try again."
-        case CallRefused(401):
+        case CallRefused(401, code) if code != SIGNED_OUT.code:
             return "The API key is not taken any more. Sign out, and in again with the new one."
         case CallRefused(_, _, detail):
             return detail

@@ -1,7 +1,7 @@
 """Page context: the objects that every page of an operator uses, such as the session and the polled data."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from console.core.api_models import (
     ApiAlertList,
@@ -47,7 +47,7 @@ class PageContext:
 
     @property
     def api(self) -> OperatorClient:
-        return self.cache.api
+        return replace(self.cache.api, is_signed_in=lambda: self.is_signed_in)
 
     @property
     def is_signed_in(self) -> bool:

@@ -12,7 +12,7 @@ from console.core import formats
 from console.core.markup import join, tag
 from console.core.message_body import phone_numbers
 from console.core.recipient_list import RecipientScan, column_names, guess_column
-from console.data.spreadsheets import Spreadsheet, UnreadableFile, open_spreadsheet
+from console.data.spreadsheets import ColumnReading, Spreadsheet, UnreadableFile, open_spreadsheet
 from console.ui import components
 from console.ui.elements import html, stack
 from console.ui.live_page import LivePage
@@ -27,23 +27,34 @@ class RecipientInput:
     def __init__(self, page: LivePage) -> None:
         self._page = page
         self._file: Spreadsheet | None = None
-        self._scan: RecipientScan | None = None
+        self._reading: ColumnReading | None = None
         self._error = ""
         self._typed = ""
         ui.context.client.on_delete(self._discard_file)
 
     @property
     def count(self) -> int:
-        return self._scan.valid if self._scan is not None else len(phone_numbers(self._typed))
+        return self._reading.scan.valid if self._reading is not None else len(phone_numbers(self._typed))
 
     @property
-    def is_ready(self) -> bool:
-        return self.count > 0 and (self._scan is None or self._scan.done)
+    def problem(self) -> str:
+        """Why nothing can be sent to these recipients yet. Empty if it can."""
+        if self._file is not None and (self._reading is None or not self._reading.scan.done):
+            return "The file is still being read: wait until it is complete."
+        return "" if self.count else "Give at least one recipient."
+
+    @property
+    def list_name(self) -> object:
+        """Equal for the same list of recipients: the same reading of a file, or the same typed numbers."""
+        return self._reading if self._reading is not None else tuple(phone_numbers(self._typed))
 
     def batches(self, skip: int = 0) -> Iterator[list[str]]:
-        """The recipients in batches, each small enough for one request. The first `skip` batches are left out."""
-        if self._file is not None and self._scan is not None:
-            yield from self._file.batches(BATCH_MAX, skip)
+        """The recipients in batches, each small enough for one request. The first `skip` batches are left out.
+
+        There must be no `problem`.
+        """
+        if self._reading is not None:
+            yield from self._reading.batches(BATCH_MAX, skip)
             return
         typed = list(dict.fromkeys(phone_numbers(self._typed)))
         yield from (typed[start : start + BATCH_MAX] for start in range(skip * BATCH_MAX, len(typed), BATCH_MAX))
@@ -69,50 +80,60 @@ class RecipientInput:
     async def _load(self, name: str, path: Path) -> None:
         self._discard_file()
         try:
-            self._file = open_spreadsheet(name, path)
-            rows = await asyncio.to_thread(self._file.first_rows)
+            file = self._file = open_spreadsheet(name, path)
+            rows = await asyncio.to_thread(file.first_rows)
         except UnreadableFile as reason:
             self._fail(str(reason))
+            return
+        if self._file is not file:  # another file was chosen meanwhile
             return
         if not rows:
             self._fail("The file is empty.")
             return
         column = guess_column(rows[0], rows[1] if len(rows) > 1 else [])
         self._show_columns(column_names(rows[0]), column)
-        self._start_scan(column)
+        self._start_reading(column)
 
     def _show_columns(self, names: list[str], column: int) -> None:
         self._columns.clear()
         with self._columns:
             html(tag("span", "The column with the numbers", class_="field-label"))
             choice = ui.select(
-                dict(enumerate(names)), value=column, on_change=lambda event: self._start_scan(event.value)
+                dict(enumerate(names)), value=column, on_change=lambda event: self._start_reading(event.value)
             )
             choice.props('outlined dense aria-label="The column with the numbers" data-testid="column"')
 
-    def _start_scan(self, column: int) -> None:
-        scan = self._scan = RecipientScan()
-        file = self._file
+    def _start_reading(self, column: int) -> None:
+        assert self._file is not None
+        self._stop_reading()
+        reading = self._reading = ColumnReading(self._file, column)
 
         async def run() -> None:
-            assert file is not None
             try:
-                await asyncio.to_thread(file.scan, column, scan)
+                await asyncio.to_thread(reading.run)
             except UnreadableFile as reason:
-                self._fail(str(reason))
+                if self._reading is reading:
+                    self._fail(str(reason))
 
         self._error = ""
         self._running = asyncio.create_task(run())
 
+    def _stop_reading(self) -> None:
+        if self._reading is not None:
+            self._reading.stop()
+        self._reading = None
+
     def _fail(self, error: str) -> None:
+        self._discard_file()
+        self._columns.clear()
         self._error = error
-        self._scan = None
 
     def _render(self) -> Markup:
         if self._error:
             return components.notice(self._error, "bad", "import-trouble")
-        if (scan := self._scan) is None:
+        if self._reading is None:
             return join()
+        scan = self._reading.scan
         fill = tag("div", class_="fill", style=f"width:{scan.read_share:.0%}")
         bar = tag(
             "div",
@@ -144,7 +165,8 @@ class RecipientInput:
         return tag("details", top, table, rest, open=scan.done, class_="fold")
 
     def _discard_file(self) -> None:
+        self._stop_reading()
         if self._file is not None:
             self._file.delete()
-        self._file = self._scan = None
+        self._file = None
         self._error = ""
