@@ -1,4 +1,7 @@
-"""Three pacers on one package, two of them killed at random: limits hold, and each delivery arrives once."""
+"""Three pacers on one package, two of them killed at random: limits hold, and each delivery arrives once.
+
+`make record` runs it. The ordinary suite shows the same with three instances of every service (test_e2e_chaos).
+"""
 
 import asyncio
 import contextlib
@@ -9,7 +12,7 @@ from collections.abc import AsyncGenerator, Sequence
 import pytest
 from e2e.system import ExtraProcess, RunningSystem, assert_within_limits, eventually, recipients
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.recorded, pytest.mark.timeout(300)]
 
 LIMITS = {"per_hour": 5, "per_3_hours": 10, "per_day": 60, "per_recipient_per_day": 1}
 SHORT_GAP = {"min_seconds": 1, "max_seconds": 1}
