@@ -52,7 +52,9 @@ def pytest_runtest_protocol() -> Generator[None, object, object]:
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With several processes (pytest-xdist): keep each group in one process, and start the longest group first."""
+    """Tests that need fresh servers come first. With several processes (pytest-xdist): keep each group in one process,
+    and start the longest group first."""
+    items.sort(key=lambda item: item.get_closest_marker("fresh_servers") is None)
     if not hasattr(config, "workerinput"):
         return
     for item in items:

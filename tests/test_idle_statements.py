@@ -24,14 +24,14 @@ from spreader.testing import SqlCount, counted_sql
 from stats.app import build as build_stats
 from stats.settings import StatsSettings
 
-pytestmark = [pytest.mark.kafka, pytest.mark.postgres]
+pytestmark = [pytest.mark.kafka, pytest.mark.postgres, pytest.mark.fresh_servers]
 
 STATEMENTS_PER_SECOND_MAX = 25.0
 TIMEOUT_SECONDS = 120
 AUTHORIZED = {"Authorization": "Bearer key"}
 CHECK = "SELECT 1"
 WINDOWS_MAX = 5
-"""At first the services are not idle: they read the packages that other tests have put into the same Kafka."""
+"""At first the services are not idle: they read their topics from the beginning."""
 CHECKS = 2
 """How many checks of each Postgres component are waited for. Between two of them are 4 s."""
 COMPONENTS = 7
