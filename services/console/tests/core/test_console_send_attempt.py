@@ -1,12 +1,21 @@
 """Send attempt: only a repeat of the same request has the same key and goes on where it stopped."""
 
+import itertools
+from collections.abc import Callable
+
 from console.core.send_attempt import SendAttempt
+
+
+def names() -> Callable[[], str]:
+    numbers = itertools.count()
+    return lambda: str(next(numbers))
+
 
 LIST, TEXT = ("201001234567", "201001234568"), {"text": "Hello"}
 
 
 def test_the_same_request_continues_with_the_batch_that_failed() -> None:
-    attempt = SendAttempt()
+    attempt = SendAttempt(names())
     attempt.begin(("open", TEXT, LIST))
     first = attempt.key
     attempt.batch_accepted()
@@ -18,7 +27,7 @@ def test_the_same_request_continues_with_the_batch_that_failed() -> None:
 
 def test_another_list_or_text_begins_with_its_first_recipient_and_new_keys() -> None:
     for changed in (("open", TEXT, LIST[:1]), ("open", {"text": "Bye"}, LIST), ("reply", TEXT)):
-        attempt = SendAttempt()
+        attempt = SendAttempt(names())
         attempt.begin(("open", TEXT, LIST))
         keys = {attempt.key}
         attempt.batch_accepted()
@@ -28,7 +37,7 @@ def test_another_list_or_text_begins_with_its_first_recipient_and_new_keys() -> 
 
 
 def test_after_its_end_the_same_request_is_a_new_one() -> None:
-    attempt = SendAttempt()
+    attempt = SendAttempt(names())
     attempt.begin(("reply", TEXT))
     key = attempt.key
     attempt.end()

@@ -1,5 +1,6 @@
 """Compose page: an operator writes an open message to many recipients, with a preview, or a reply to one customer."""
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -46,7 +47,7 @@ class Composer:
         self._package_id = package_id
         self._typed: dict[str, Any] = {"type": "text", "lane": "open", "waiting_strategy": "queued"}
         self._recipients = RecipientInput(page)
-        self._attempt = SendAttempt()
+        self._attempt = SendAttempt(lambda: os.urandom(8).hex())
 
     @property
     def _zone(self) -> str:
