@@ -14,10 +14,9 @@ from bench.child import MeasurementError
 from bench.figures import p99
 from bench.messages import PACKAGE, customers, reply_body
 from bench.system import BenchSystem
-from bench.topics import PARTITIONS
 from bench.turns.processes import processor_seconds
 from spreader.clock import wall_now
-from spreader.contract.events import ReplyDeliveryAssigned, ReplyMessageRequested, ReplySettled
+from spreader.contract.events import PARTITIONS, ReplyDeliveryAssigned, ReplyMessageRequested, ReplySettled
 from spreader.kafka.envelope import decode, read_headers
 
 READ_SECONDS = 20.0
@@ -112,7 +111,7 @@ class HopLoad:
         await consumer.start()
         written = dict[str, datetime]()
         try:
-            partitions = [TopicPartition(kind.topic, number) for number in range(PARTITIONS)]
+            partitions = [TopicPartition(kind.topic, number) for number in range(PARTITIONS[kind.topic])]
             consumer.assign(partitions)
             await consumer.seek_to_beginning(*partitions)
             async with asyncio.timeout(READ_SECONDS):
