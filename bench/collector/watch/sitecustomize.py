@@ -54,10 +54,10 @@ def watch(folder: str) -> None:
         gc.callbacks.append(CollectorWatch(f"{folder}/{name}-{os.getpid()}").on_collection)
         setattr(gc, "set_threshold", choose)  # noqa: B010 - its type does not allow the assignment
         if os.environ[FREEZE] != "1":
-            setattr(gc, "freeze", keep_unfrozen)  # noqa: B010
+            setattr(gc, "freeze", keep_unfrozen)  # noqa: B010 - as above
         return run(runner, *runner_arguments, **options)
 
-    setattr(asyncio.Runner, "run", run_watched)  # noqa: B010
+    setattr(asyncio.Runner, "run", run_watched)  # noqa: B010 - its type does not allow the assignment
 
 
 if folder := os.environ.get(FOLDER):

@@ -21,7 +21,7 @@ RecipientKey = tuple[str, str]
 
 
 def objection(listed: Collection[ConsentKind], opted_in_only: bool) -> str | None:
-    """Why a package may not open a conversation with a recipient who is on the lists `listed`. None: it may."""
+    """Why a package may send a recipient no open message. None: it may send one. `listed`: the recipient's lists."""
     if "suppression" in listed:
         return SUPPRESSED
     if opted_in_only and "opt_in" not in listed:
@@ -88,8 +88,7 @@ class ConsentTable:
     async def of(
         self, connection: AsyncConnection, recipients: Collection[RecipientKey]
     ) -> Mapping[RecipientKey, set[ConsentKind]]:
-        """The lists that each recipient is on: lists of the package, and lists for all packages. A recipient who is on
-        no list is left out."""
+        """The lists of each recipient, of the package and of all packages. Recipients without a list are left out."""
         keys = [_Recipient(*key) for key in sorted(recipients)]
         lists: dict[RecipientKey, set[ConsentKind]] = {}
         for row in fetched(_Listing, await connection.execute(self._sql(_SELECT), arrays(_Recipient, keys))):

@@ -173,7 +173,7 @@ def counted_sql() -> Generator[SqlCount]:
     try:
         yield count
     finally:
-        setattr(BoundedConnection, "execute", execute)  # noqa: B010
+        setattr(BoundedConnection, "execute", execute)  # noqa: B010 - as above
         sql_event.remove(Engine, "before_cursor_execute", on_statement)
 
 

@@ -63,7 +63,13 @@ class Person(BaseModel):
 def test_no_line_has_a_phone_number_or_what_somebody_sent(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logs("INFO")
     log = structlog.get_logger()
-    log.info("stored +201001234567", path="/packages/p/suppressions/201001234567", numbers=["4915112345678"])
+    log.info(
+        "stored +201001234567",
+        recipient="recipient:201001234567",
+        path="/packages/p/suppressions/201001234567",
+        numbers=["4915112345678"],
+    )
+    log.info("read", key="recipient:201001234567")
     log.info("raw", value={"201001234567@s.whatsapp.net": b"201001234567"})
     logging.getLogger("library").error("cannot call %s", "201001234567")
     try:
@@ -73,7 +79,7 @@ def test_no_line_has_a_phone_number_or_what_somebody_sent(capsys: pytest.Capture
         log.error("failed", exc_info=error)
         logging.getLogger("library").error("failed", exc_info=error)
     said = capsys.readouterr().out
-    assert len(said.splitlines()) == 6
+    assert len(said.splitlines()) == 7
     for hidden in ("1001234567", "5112345678", "private word"):
         assert hidden not in said
     assert said.count("input_value=…, input_type=") == 3

@@ -45,7 +45,7 @@ def test_nothing_can_be_taken_from_a_reading_before_it_is_complete(
     thread = threading.Thread(target=reading.run)
     thread.start()
     assert halting.reached.wait(30)
-    assert not reading.scan.done
+    assert not reading.is_complete
     with pytest.raises(AssertionError):
         next(reading.batches(5))
     halting.go_on.set()
@@ -65,7 +65,7 @@ def test_two_readings_of_one_file_do_not_mix_their_numbers(tmp_path: Path, monke
     halting.go_on.set()
     for thread in threads:
         thread.join(30)
-    assert (first.scan.done, second.scan.done) == (False, True)
+    assert (first.is_complete, second.is_complete) == (False, True)
     assert list(second.batches(100)) == [[row[1] for row in ROWS]]
     second.stop()
     sheet.delete()

@@ -116,7 +116,7 @@ class FakeServiceClient:
 
 @dataclass
 class RespondingBus(MemoryBus):
-    """A bus that stands in for router and sender. It delivers their callbacks at once."""
+    """A bus that answers each request at once with the callback that the router or the sender would send."""
 
     callbacks: MemoryCallbacks = field(default_factory=MemoryCallbacks)
     profiles: tuple[str, ...] = ()

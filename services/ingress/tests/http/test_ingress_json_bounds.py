@@ -48,6 +48,7 @@ async def test_wrong_recipients_are_counted_and_the_first_50_are_named(
         (MESSAGE % ", ".join(['""'] * 400_000), ""),
         (json.dumps({str(number): 1 for number in range(1_000)}), ""),
         (json.dumps({"type": "text", "options": {str(number): 1 for number in range(201)}}), "/options"),
+        (json.dumps({"a/b~c": {str(number): 1 for number in range(201)}}), "/a~1b~0c"),
         (json.dumps({"recipients": [{str(number): 1 for number in range(201)}]}), "/recipients/0"),
     ],
 )

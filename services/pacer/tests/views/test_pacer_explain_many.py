@@ -2,13 +2,15 @@
 
 import asyncio
 from collections import Counter
+from typing import Any
 
 import pytest
 from sqlalchemy import text
 
+from pacer.core.release_pass import run_pass
 from pacer.sql import views
 from pacer.testing import START, Pacer, assigned, package
-from pacer.views.explain import PROFILES_A_TURN, Explainer
+from pacer.views.explain import PROFILES_A_TURN
 
 pytestmark = pytest.mark.postgres
 
@@ -18,16 +20,19 @@ async def test_profiles_are_explained_in_turns(pacer: Pacer, monkeypatch: pytest
     count = 2 * PROFILES_A_TURN + 1
     pacer.config.configure(package(profiles=count))
     await pacer.hold(assigned(count, profiles=count))
-    turns, explained, profile = [0], Counter[int](), Explainer._profile  # pyright: ignore[reportPrivateUsage]
+    turns, explained = [0], Counter[int]()
 
     async def count_turns() -> None:
         while True:
             turns[0] += 1
             await asyncio.sleep(0)
 
-    monkeypatch.setattr(
-        Explainer, "_profile", lambda self, *args: (explained.update([turns[0]]), profile(self, *args))[1]
-    )
+    def counted_pass(*arguments: Any) -> Any:
+        """The explainer runs one pass for each profile."""
+        explained[turns[0]] += 1
+        return run_pass(*arguments)
+
+    monkeypatch.setattr("pacer.views.explain.run_pass", counted_pass)
     counting = asyncio.ensure_future(count_turns())
     queue = await pacer.explainer.queue("one")
     counting.cancel()

@@ -52,7 +52,7 @@ class SubstituteRow:
 
 @dataclass(frozen=True, slots=True)
 class SubstitutedConversation(Conversation):
-    """A conversation, and the profile that answers the customer in place of the conversation's own profile."""
+    """A conversation, and its substitute: the profile that answers while the conversation's own profile cannot send."""
 
     substitute: str | None = None
 

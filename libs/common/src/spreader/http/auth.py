@@ -17,6 +17,11 @@ def is_authorized(header: bytes, key: str) -> bool:
     return hmac.compare_digest(header, f"Bearer {key}".encode())
 
 
+def shows_key(scope: Scope, key: str) -> bool:
+    """Whether the ASGI request carries the key."""
+    return is_authorized(next((value for name, value in scope["headers"] if name == b"authorization"), b""), key)
+
+
 def unauthorized() -> Problem:
     return Problem(
         UNAUTHORIZED,
@@ -51,5 +56,4 @@ class InternalTokenMiddleware:
         await problem.response()(scope, receive, send)
 
     def _shows_token(self, scope: Scope) -> bool:
-        header = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
-        return self._token is not None and is_authorized(header, self._token)
+        return self._token is not None and shows_key(scope, self._token)

@@ -60,6 +60,11 @@ class UnstorableText:
         return f"{self.pointer}: {self.detail}"
 
 
+def pointer_step(name: object) -> str:
+    """The name of a member as one step of a JSON pointer (RFC 6901)."""
+    return str(name).replace("~", "~0").replace("/", "~1")
+
+
 def find_unstorable(value: Any, pointer: str = "", controls: bool = False) -> UnstorableText | None:
     """The first text or member name in a JSON value that cannot be stored. None: all can be stored.
 
@@ -89,6 +94,6 @@ def _found(value: Any, pointer: str, characters: re.Pattern[str]) -> Iterator[Un
             yield from _found(item, f"{pointer}/{index}", characters)
     elif isinstance(value, dict):
         for name, member in value.items():
-            inner = f"{pointer}/{clean_id(name).replace('~', '~0').replace('/', '~1')}"
+            inner = f"{pointer}/{pointer_step(clean_id(name))}"
             yield from _found(name, inner, characters)
             yield from _found(member, inner, characters)

@@ -9,8 +9,8 @@ _DIGITS = re.compile(r"\+?\d{7,}")
 _POSSIBLE_SECRET = re.compile(r"[A-Za-z0-9_\-+/=.]{24,}")
 
 
-_PHONE_NUMBER = re.compile(r"(?<![0-9A-Za-z_.:])\+?[0-9]{5,13}([0-9]{2})(?![0-9A-Za-z_])")
-"""7 to 15 digits that are no part of an id, of a fraction of a second or of a time."""
+_PHONE_NUMBER = re.compile(r"(?<![0-9A-Za-z_.])\+?[0-9]{5,13}([0-9]{2})(?![0-9A-Za-z_])")
+"""7 to 15 digits that are no part of an id or of a fraction of a second."""
 _VALIDATED_INPUT = re.compile(r"input_value=.*?(?=, input_type=)", re.DOTALL)
 
 

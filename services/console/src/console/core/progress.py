@@ -15,8 +15,7 @@ PARTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("failed", ("failed", "rejected", "unknown")),
     ("off", ("expired", "cancelled", "suppressed")),
 )
-"""The coloured parts of the bar, each with the outcomes that it counts. The empty rest of the bar stands for waiting
-deliveries."""
+"""The coloured parts of the bar, and the outcomes that each part counts. Waiting deliveries have no colour."""
 
 TONES: Mapping[str, Tone] = {
     "read": "good", "delivered": "good", "sent": "good", "completed": "good", "failed": "bad", "rejected": "bad",

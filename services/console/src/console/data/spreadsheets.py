@@ -102,6 +102,10 @@ class ColumnReading:
         """Each line has one phone number, and no number is repeated."""
         return self.sheet.path.with_suffix(f".{self._name}.numbers")
 
+    @property
+    def is_complete(self) -> bool:
+        return self.scan.done and not self._stopped
+
     def run(self) -> None:
         """Read the column, and keep the counts in `scan` up to date. Ends early when the reading is stopped.
 
@@ -110,22 +114,21 @@ class ColumnReading:
         part = self._numbers.with_suffix(".part")
         try:
             self._write(part)
-            if not self._stopped:
-                part.rename(self._numbers)
-                self.scan.read_share, self.scan.done = 1.0, True
-            if self._stopped:  # it may have been stopped while the file got its name
+            part.rename(self._numbers)
+            self.scan.read_share, self.scan.done = 1.0, True
+            if self._stopped:  # perhaps only while the file got its name
                 self._numbers.unlink(missing_ok=True)
         finally:
             part.unlink(missing_ok=True)
 
     def stop(self) -> None:
         """End the reading and delete its file."""
-        self._stopped, self.scan.done = True, False
+        self._stopped = True
         self._numbers.unlink(missing_ok=True)
 
     def batches(self, size: int, skip: int = 0) -> Iterator[list[str]]:
         """The phone numbers in batches of `size`, without the first `skip` batches. The reading must be done."""
-        assert self.scan.done
+        assert self.is_complete
         with self._numbers.open() as numbers:
             batch: list[str] = []
             for index, number in enumerate(numbers):

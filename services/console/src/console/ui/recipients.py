@@ -39,7 +39,7 @@ class RecipientInput:
     @property
     def problem(self) -> str:
         """Why nothing can be sent to these recipients yet. Empty if it can."""
-        if self._file is not None and (self._reading is None or not self._reading.scan.done):
+        if self._file is not None and (self._reading is None or not self._reading.is_complete):
             return "The file is still being read: wait until it is complete."
         return "" if self.count else "Give at least one recipient."
 

@@ -17,7 +17,7 @@ from ingress.configuration.gateway_schemas import editable_gateway, gateway_sett
 from ingress.configuration.packages_endpoint import BODY_BYTES_MAX
 from ingress.configuration.registry import Registry
 from ingress.configuration.schemas import NewProfile, ProfileForm
-from ingress.core.limits import LimitWarning, profile_limit_warnings
+from ingress.core.limits import SettingWarning, profile_limit_warnings
 from ingress.core.snapshot import merge_settings
 from ingress.http import request_body
 from ingress.http.openapi import add_route
@@ -39,7 +39,7 @@ class ConnectionCheck:
     warning."""
 
     result: dict[str, Any] | None
-    warnings: tuple[LimitWarning, ...] = ()
+    warnings: tuple[SettingWarning, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,14 +108,14 @@ class ProfilesEndpoint:
         if isinstance(response, dict):
             return ConnectionCheck(response)
         reason = UNKNOWN_PROFILE if response is None else response.reason
-        return ConnectionCheck(None, (LimitWarning("/gateway", f"the connection was not checked: {reason}"),))
+        return ConnectionCheck(None, (SettingWarning("/gateway", f"the connection was not checked: {reason}"),))
 
-    async def _phone_warnings(self, row: ProfileEntry) -> tuple[LimitWarning, ...]:
+    async def _phone_warnings(self, row: ProfileEntry) -> tuple[SettingWarning, ...]:
         other = await self.registry.profile_with_phone(row.settings["phone"], row.profile_id)
         if other is None:
             return ()
         detail = f"the profile {other!r} has the same phone number: if both are one account, it gets twice its limits"
-        return (LimitWarning("/phone", detail),)
+        return (SettingWarning("/phone", detail),)
 
     async def _response(
         self,

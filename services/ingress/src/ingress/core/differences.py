@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from spreader.text.clean_text import pointer_step
+
 
 class Absence(Enum):
-    """Stands for the value of a member that is missing. A member with the value null is not missing."""
+    """The value of a member that an object does not have. It is not null: a member may be null."""
 
     ABSENT = "absent"
 
@@ -53,7 +55,9 @@ def differences(before: Any, after: Any, pointer: str = "") -> list[Difference]:
     return [
         difference
         for name in names
-        for difference in differences(before.get(name, ABSENT), after.get(name, ABSENT), f"{pointer}/{_escape(name)}")
+        for difference in differences(
+            before.get(name, ABSENT), after.get(name, ABSENT), f"{pointer}/{pointer_step(name)}"
+        )
     ]
 
 
@@ -85,10 +89,6 @@ def _revert_at(value: Any, steps: tuple[str, ...], difference: Difference) -> An
     inner = _revert_at(value.get(steps[0], ABSENT), steps[1:], difference)
     rest = {name: member for name, member in value.items() if name != steps[0]}
     return rest if inner is ABSENT else {**value, steps[0]: inner}
-
-
-def _escape(name: str) -> str:
-    return name.replace("~", "~0").replace("/", "~1")
 
 
 def _steps(pointer: str) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ _SPANS = (("per_hour", "an hour"), ("per_3_hours", "3 hours"), ("per_day", "a da
 
 
 @dataclass(frozen=True, slots=True)
-class LimitWarning:
+class SettingWarning:
     """A setting that is allowed but probably a mistake, such as a limit that has no effect."""
 
     pointer: str
@@ -27,10 +27,10 @@ def resolve_limits(package: ProfileLimits, overrides: Mapping[str, int | None]) 
     return package.model_copy(update=own)
 
 
-def profile_limit_warnings(limits: ProfileLimits, pointer: str) -> list[LimitWarning]:
+def profile_limit_warnings(limits: ProfileLimits, pointer: str) -> list[SettingWarning]:
     """Warns about each limit that is above the limit of a longer span, and therefore never binds."""
     return [
-        LimitWarning(
+        SettingWarning(
             f"{pointer}/{short}",
             f"{getattr(limits, short)} in {short_text} is more than {getattr(limits, long)} in {long_text}: "
             f"`{long}` binds first, `{short}` has no effect",
@@ -41,7 +41,7 @@ def profile_limit_warnings(limits: ProfileLimits, pointer: str) -> list[LimitWar
     ]
 
 
-def package_limit_warnings(limits: PackageLimits, profile: ProfileLimits) -> list[LimitWarning]:
+def package_limit_warnings(limits: PackageLimits, profile: ProfileLimits) -> list[SettingWarning]:
     """Warns if the package's day limit is below the day limit of a single profile. The profile's day limit then never
     binds."""
     if limits.per_day is None or limits.per_day >= profile.per_day:
@@ -50,7 +50,7 @@ def package_limit_warnings(limits: PackageLimits, profile: ProfileLimits) -> lis
         f"the package may send {limits.per_day} a day, fewer than the {profile.per_day} that one profile may: "
         "the profiles' day limit has no effect"
     )
-    return [LimitWarning("/limits/per_day", detail)]
+    return [SettingWarning("/limits/per_day", detail)]
 
 
 def limits_status(

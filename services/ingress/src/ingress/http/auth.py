@@ -5,7 +5,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ingress.http import operator
 from ingress.http.problems import count_problem
 from ingress.http.urls import API
-from spreader.http.auth import is_authorized, unauthorized
+from spreader.http.auth import shows_key, unauthorized
 
 _WEBHOOKS = f"{API}/webhooks/"
 """Calls under this path need no API key, because gateways do not know the key. The webhook parsers verify these
@@ -34,5 +34,4 @@ class ApiKeyMiddleware:
         path: str = scope["path"]
         if not path.startswith(f"{API}/") or path.startswith(_WEBHOOKS):
             return True
-        header = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
-        return is_authorized(header, self._key)
+        return shows_key(scope, self._key)

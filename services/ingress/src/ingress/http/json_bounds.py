@@ -11,6 +11,7 @@ from pydantic import ValidationError, ValidatorFunctionWrapHandler, WrapValidato
 from pydantic_core import PydanticCustomError, PydanticKnownError, from_json
 
 from spreader.http.problems import ERRORS_MAX, FieldError
+from spreader.text.clean_text import pointer_step
 
 COMMAS_MAX = 250_000
 """More than 100,000 recipients, a text and a template need together."""
@@ -35,7 +36,7 @@ def _many_members(value: Any, pointer: str) -> FieldError | None:
         if len(members) > MEMBERS_MAX:
             detail = f"the object has {len(members)} members; no object here may have more than {MEMBERS_MAX}"
             return FieldError(pointer, "too_long", detail)
-        inside = ((f"{pointer}/{name[:64]}", each) for name, each in members.items())
+        inside = ((f"{pointer}/{pointer_step(name[:64])}", each) for name, each in members.items())
     elif isinstance(value, list):
         items = cast(list[Any], value)
         inside = ((f"{pointer}/{place}", each) for place, each in enumerate(items) if isinstance(each, (dict, list)))

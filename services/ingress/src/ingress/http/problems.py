@@ -29,6 +29,7 @@ from spreader.http.problems import (
 )
 from spreader.kafka.bus import PublishFailed, RecordsRefused
 from spreader.telemetry.metrics import from_zero
+from spreader.text.clean_text import pointer_step
 
 MALFORMED = ProblemKind("malformed", 400, "Malformed request body")
 CURSOR = ProblemKind("cursor", 400, "Invalid cursor")
@@ -110,7 +111,7 @@ def _field_errors(error: ErrorDetails, tagged: bool) -> Iterator[FieldError]:
 def _field_error(code: str, location: tuple[int | str, ...], message: str, tagged: bool) -> FieldError:
     if code in _TAG_ERRORS:
         return FieldError("/type", "unknown_type", "must be text, image, voice, document, video or template")
-    pointer = "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in location[1 if tagged else 0 :])
+    pointer = "".join(f"/{pointer_step(part)}" for part in location[1 if tagged else 0 :])
     if code == "string_pattern_mismatch" and pointer.startswith(("/recipient", "/phone", "/from")):
         return FieldError(
             pointer, "phone_number", "a phone number is 7 to 15 digits in international form, without + or spaces"
