@@ -34,10 +34,17 @@ async def topic_with(
     await admin.start()
     try:
         await admin.create_topics([NewTopic(topic, created, 1)])
+        await until_shown(admin, topic, created)
         yield admin, topic
         await admin.delete_topics([topic])
     finally:
         await admin.close()
+
+
+async def until_shown(admin: AIOKafkaAdminClient, topic: str, partitions: int) -> None:
+    """Kafka answers a request to create partitions before all its answers show them."""
+    while len((await admin.describe_topics([topic]))[0]["partitions"]) < partitions:
+        pass
 
 
 def dict_of_partitions() -> dict[str, int]:
@@ -68,6 +75,7 @@ async def test_the_records_of_a_key_stay_in_order_when_partitions_are_added(
     async with topic_with(settings, monkeypatch, 6, 6) as (admin, topic):
         await publish(settings, topic, b"1")
         await admin.create_partitions({topic: NewPartitions(total_count=17)})
+        await until_shown(admin, topic, 17)
         await publish(settings, topic, b"2")
         partitions = await partitions_of(settings, topic)
         assert len(partitions) == 17
