@@ -46,6 +46,8 @@ async def test_services_are_replaced_one_by_one_in_both_orders(fast: RunningSyst
         running.create_task(_load(fast, callers, upgraded))
         for service in READERS_FIRST:
             await _restart_as(fast, service, 1)
+        renamed = await fast.ask("PATCH", "/packages/rolling", {"name": "Rolling from generation 1"})
+        assert renamed.status == 200, renamed.body  # ingress, replaced last, has written an event as generation 1
         for service in WRITERS_FIRST:
             fast.choose_build(service, 2)
             await _more_arrive(fast)
