@@ -33,9 +33,9 @@ CLOUD: list[Row] = [
     *((code, 401, "credentials", ELSEWHERE, (1, 1), ELSEWHERE) for code in (0, 190)),
     *((code, 403, "credentials", ELSEWHERE, (1, 1), ELSEWHERE) for code in (3, 10, 200, 250, 299, 131005)),
     *((code, 400, "transient", LATER, (4, 5), (ReturnToRouter, Fail)) for code in (1, 2, 131000, 131016, 135000)),
-    *((code, 400, "throttled", PATIENT, (8, 5), NEVER) for code in (4, 80007)),
+    *((code, 400, "throttled", PATIENT, (8, 5), NEVER) for code in (4, 613, 80007, 133016)),
     (130429, 400, "throttled", PATIENT, (8, 8), NEVER),
-    (131057, 500, "throttled", PATIENT, (8, 8), NEVER),
+    *((code, 500, "throttled", PATIENT, (8, 8), NEVER) for code in (131057, 2494100)),
     (131048, 400, "restricted", (ReturnToRouter, RetryHere), (1, 5), (ReturnToRouter, Fail)),
     (131064, 400, "restricted", (ReturnToRouter, RetryHere), (1, 5), (ReturnToRouter, Fail)),
     (131056, 400, "pair", LATER, (5, 5), NEVER),
@@ -50,6 +50,7 @@ CLOUD: list[Row] = [
     *((code, 400, "profile", ELSEWHERE, (1, 1), ELSEWHERE) for code in (131045, 133010, 131037, 33)),
     *((code, 400, "content", NEVER, (1, 1), NEVER) for code in (131051, 131008, 131009, 100)),
     (131053, 400, "content", LATER, (2, 2), NEVER),
+    *((code, 400, "content", NEVER, (1, 1), NEVER) for code in (131020, 131041, *range(131200, 131300))),
     *((code, 400, "template", NEVER, (1, 1), NEVER) for code in (132000, 132001, 132005, 132007, 132008, 132012)),
     *((code, 400, "template", NEVER, (1, 1), NEVER) for code in (132015, 132016, 132068, 132999, 131063)),
     (132069, 400, "throttled", PATIENT, (3, 3), NEVER),
@@ -58,6 +59,28 @@ WAHA = [
     (401, "Unauthorized", "credentials"),
     (403, "Forbidden", "credentials"),
     (404, "Session does not exist", "profile"),
+    (
+        404,
+        "We didn't find a session with name 'default'. Please start it first by using POST /api/sessions/default/start",
+        "session",
+    ),
+    (422, "WAHA Core support only 'default' session. If you want to run more then one WhatsApp account", "profile"),
+    (413, "request entity too large", "content"),
+    (500, "request entity too large", "content"),
+    (500, "2 UNKNOWN: server returned error 400", "session"),
+    (500, "2 UNKNOWN: server returned error 404", "transient"),
+    (500, "2 UNKNOWN: server returned error 429", "throttled"),
+    (500, "2 UNKNOWN: server returned error 463", "restricted"),
+    (500, "2 UNKNOWN: server returned error 479", "transient"),
+    (500, "2 UNKNOWN: no LID found for 201001234567@s.whatsapp.net from server", "recipient"),
+    (500, "2 UNKNOWN: websocket not connected", "session"),
+    (500, "2 UNKNOWN: the store doesn't contain a device JID", "session"),
+    (500, "2 UNKNOWN: failed to get device list: unknown user server", "transient"),
+    (500, "2 UNKNOWN: failed to get device list: info query timed out", "transient"),
+    (500, "14 UNAVAILABLE: No connection established. Last error: null", "gateway"),
+    (500, "Connection Closed", "session"),
+    (500, "2 UNKNOWN: timed out waiting for message send response", "ambiguous"),
+    (500, "Session closed. Most likely the page has been closed.", "ambiguous"),
     (422, "Session status is not as expected. Try again later or restart the session (status: FAILED)", "session"),
     (422, "The method is not implemented by the engine", "content"),
     (400, "text should not be empty", "content"),
@@ -80,6 +103,19 @@ EVOLUTION = [
     (400, '["instance requires property \\"text\\""]', "content"),
     (400, '["Error: 463"]', "restricted"),
     (400, '["Error: rate-overlimit"]', "throttled"),
+    (400, '["SessionError: No sessions"]', "session"),
+    (500, "Connection Closed", "session"),
+    (500, "Cannot read properties of undefined (reading 'textMessage')", "session"),
+    (500, "Cannot read properties of undefined (reading 'onWhatsApp')", "session"),
+    (500, "Cannot read properties of undefined (reading 'waUploadToServer')", "session"),
+    (500, "Cannot read properties of undefined (reading 'find')", "transient"),
+    (500, "Timed Out", "transient"),
+    (500, '["Error: Media upload failed on all hosts"]', "transient"),
+    (400, '["Error: Media upload failed on all hosts"]', "transient"),
+    (500, '["Error: Input buffer contains unsupported image format"]', "content"),
+    (413, "request entity too large", "content"),
+    (502, "Bad Gateway", "ambiguous"),
+    (500, "", "ambiguous"),
     (400, '["Error: Timed Out"]', "ambiguous"),
     (400, '["Error: something new"]', "ambiguous"),
     (500, "Internal Server Error", "ambiguous"),
@@ -108,7 +144,14 @@ def test_each_cloud_api_code_has_its_class_and_its_policy_in_both_lanes(row: Row
 
 
 def test_the_table_above_has_every_cloud_api_code() -> None:
-    assert {row[0] for row in CLOUD} | {*range(200, 300), *range(132000, 133000)} == set(failure_table.CLOUD_API)
+    ranges = {*range(200, 300), *range(132000, 133000)}
+    assert {row[0] for row in CLOUD} | ranges == set(failure_table.CLOUD_API)
+
+
+def test_an_unknown_phone_number_id_is_not_blamed_on_the_message() -> None:
+    answer = failure_table.cloud_api_answer(400, 100, "Unsupported post request", None, 33)
+    assert isinstance(answer, SendRefused)
+    assert (answer.failure, answer.code) == ("profile", "100/33")
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,9 @@ CLOUD_API: Mapping[int, FailureMeaning] = {
     4: FailureMeaning("throttled", "too many calls for the app"),
     80007: FailureMeaning("throttled", "too many calls for the WhatsApp business account"),
     130429: FailureMeaning("throttled", "too many messages a second for this number"),
-    131057: FailureMeaning("throttled", "Meta is upgrading this number"),
+    **dict.fromkeys((131057, 2494100), FailureMeaning("throttled", "Meta is upgrading this number")),
+    613: FailureMeaning("throttled", "too many calls for this number"),
+    133016: FailureMeaning("throttled", "the number was registered too many times"),
     131048: FailureMeaning(
         "restricted", "too many people blocked or reported this number: WhatsApp lets it open no chats"
     ),
@@ -57,6 +59,7 @@ CLOUD_API: Mapping[int, FailureMeaning] = {
     **dict.fromkeys((131045, 133010, 131037, 33), _NOT_READY),
     **dict.fromkeys((131051, 131008, 131009, 100), _INVALID_FORM),
     131053: FailureMeaning("content", "Meta could not read the file"),
+    **dict.fromkeys((131020, 131041, *range(131200, 131300)), FailureMeaning("content", "Meta refused it for a group")),
     # The codes of templates. Some of them get a more specific meaning below.
     **dict.fromkeys(range(132000, 133000), FailureMeaning("template", "the template cannot be sent")),
     **dict.fromkeys((132000, 132001, 132005, 132007, 132008, 132012), _TEMPLATE_MISMATCH),
@@ -67,6 +70,10 @@ CLOUD_API: Mapping[int, FailureMeaning] = {
     131063: FailureMeaning("template", "marketing messages are turned off for this account"),
 }
 """The meaning of each `error.code`. The HTTP status does not show it, because many of these codes share one status."""
+
+UNKNOWN_OBJECT = (100, 33)
+"""Code and subcode of Meta's answer to a wrong phone number id, or to one that the token may not use. Code 100 alone
+means that the message has a wrong form."""
 
 NO_CHATS = FailureMeaning("restricted", "WhatsApp lets this profile open no chats")
 STALE = FailureMeaning("transient", "the session's keys were stale")

@@ -54,7 +54,7 @@ def _wait(first_seconds: float, longest_seconds: float, tries_max: int) -> LaneP
 
 CODE_POLICIES: Mapping[int, LanePolicies] = {
     130429: _wait(1, 5, 8),
-    131057: _wait(60, 120, 8),
+    **dict.fromkeys((131057, 2494100), _wait(60, 120, 8)),
     130472: no_retry(AfterRetries.FAIL),
     130497: no_retry(AfterRetries.OTHER_PROFILE),
     131053: _wait(2, 2, 2),  # the file is uploaded again before the second try
@@ -109,23 +109,50 @@ _ABSENT = FailureRule("recipient", "the number is not on WhatsApp")
 _UNABLE = FailureRule("content", "this gateway cannot send this content")
 _TOO_FAST = FailureRule("throttled", "the gateway asks for patience")
 _UNCLEAR = FailureRule("ambiguous", "the gateway failed; it may have sent the message")
+_BEFORE_SEND = FailureRule("transient", "the gateway failed before it sent the message")
+_REFUSED_BY_WHATSAPP = FailureRule("transient", "WhatsApp's server refused the message")
+_TOO_LARGE = FailureRule("content", "the file is too large for this gateway")
 _LINKED = (  # error codes of WhatsApp's server for linked devices, if the gateway's answer contains them
     _pattern(_ANY, r"\b463\b|reach.?out.?time.?lock|restricted", _NO_CHATS, "463"),
     _pattern(_ANY, r"\b479\b|smax_invalid", _STALE, "479"),
-    _pattern(_ANY, r"rate-overlimit", _TOO_FAST, "429"),
+    _pattern(_ANY, r"rate-overlimit|server returned error 429", _TOO_FAST, "429"),
 )
+_LARGE = _pattern(range(413, 414), "", _TOO_LARGE), _pattern(_ANY, r"entity too large", _TOO_LARGE)
+"""WAHA of 2024 answers 500 to a body over 50 MB, other versions and Evolution API answer 413."""
+
+_WAHA_ENGINES = (
+    _pattern(_ANY, r"timed out waiting for message send response", _UNCLEAR),
+    _pattern(_ANY, r"connection closed", _SESSION, "closed"),  # Baileys
+    # whatsmeow. Error 400 comes to every send until the session is started again.
+    _pattern(_ANY, r"websocket (is )?not connected|store doesn.t contain a device jid", _SESSION, "closed"),
+    _pattern(_ANY, r"server returned error 400\b", _SESSION, "400"),
+    _pattern(_ANY, r"server returned error \d+", _REFUSED_BY_WHATSAPP),
+    _pattern(_ANY, r"failed to get device list|info query timed out", _BEFORE_SEND),
+    _pattern(_ANY, r"no connection established", FailureRule("gateway", "the gateway's engine cannot be reached")),
+)
+"""Errors of the WhatsApp clients inside WAHA. All but the first of them come before the message is sent, or are
+WhatsApp's refusal of the message."""
 
 WAHA: tuple[ErrorPattern, ...] = (
     _pattern(range(401, 402), "", _KEY, "401"),
     _pattern(range(403, 404), "", _KEY, "403"),
+    # WAHA gives this answer while a session is stopped, for example while WAHA starts it again.
+    _pattern(404, r"start it first", _SESSION, "404"),
     _pattern(404, "", FailureRule("profile", "the gateway has no such session"), "404"),
     _pattern(429, "", _TOO_FAST, "429"),
     *_LINKED,
+    *_LARGE,
     _pattern(422, r"not implemented", _UNABLE, "422"),
+    _pattern(422, r"support only .default. session", FailureRule("profile", "this WAHA has one session only"), "422"),
     _pattern(
         422, r"session status|\"?status\"?: ?\"?(STOPPED|STARTING|SCAN_QR_CODE|PASSKEY\w*|FAILED)", _SESSION, "422"
     ),
-    _pattern(_ANY, r"numberexists\W+false|not (registered )?on whatsapp|no lid for user", _ABSENT),
+    _pattern(
+        _ANY,
+        r"numberexists\W+false|not (registered )?on whatsapp|no lid for user|no lid found for .* from server",
+        _ABSENT,
+    ),
+    *_WAHA_ENGINES,
     _pattern(range(400, 500), "", _UNABLE),
     _pattern(_ANY, "", _UNCLEAR),
 )
@@ -135,19 +162,27 @@ EVOLUTION: tuple[ErrorPattern, ...] = (
     _pattern(403, "", _KEY, "403"),
     _pattern(404, "", FailureRule("profile", "the gateway has no such instance"), "404"),
     _pattern(429, "", _TOO_FAST, "429"),
-    # All other errors have HTTP status 400, so only their texts distinguish them.
+    # All other errors have HTTP status 400 or 500, so mostly their texts distinguish them.
     *_LINKED,
+    *_LARGE,
     _pattern(_ANY, r"exists\W+false|not on whatsapp", _ABSENT),
-    _pattern(_ANY, r"connection closed|connection lost|not connected|session closed", _SESSION, "closed"),
-    _pattern(400, r"owned media|requires property|is not of a type|must be|invalid mimetype|unsupported", _UNABLE),
-    _pattern(_ANY, "", _UNCLEAR),  # Evolution's own time-out is one of these errors
+    _pattern(_ANY, r"connection closed|connection lost|not connected|session closed|no sessions", _SESSION, "closed"),
+    _pattern(_ANY, r"reading '(textMessage|onWhatsApp|waUploadToServer)'", _SESSION, "not loaded"),
+    _pattern(_ANY, r"media upload failed on all hosts", _BEFORE_SEND),
+    _pattern(range(400, 401), r"owned media|requires property|is not of a type|must be|invalid mimetype", _UNABLE),
+    _pattern(_ANY, r"unsupported", _UNABLE),
+    # Only errors of the send itself have status 400, for example a time-out. Evolution API sets 500 before the send.
+    _pattern(500, r"^(?!internal server error$).", _BEFORE_SEND),
+    _pattern(_ANY, "", _UNCLEAR),
 )
 
 
 def cloud_api_answer(
-    status: int, code: int | None, gateway_text: object, retry_after: timedelta | None
+    status: int, code: int | None, gateway_text: object, retry_after: timedelta | None, subcode: int | None = None
 ) -> SendRefused | SendInDoubt:
     """`code` is None when the answer is not in Meta's form. A proxy before Meta may have written such an answer."""
+    if (code, subcode) == meanings.UNKNOWN_OBJECT:
+        return CLOUD_API[33].answer(f"{code}/{subcode}", gateway_text)
     if code in VAGUE_CODES and status >= 500:
         return CLOUD_API_SERVER_ERROR.answer(str(code), gateway_text)
     if code is not None:

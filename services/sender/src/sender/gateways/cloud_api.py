@@ -188,16 +188,17 @@ def _number_url(profile: Profile) -> str:
 
 
 def _error_answer(response: HttpResponse) -> SendRefused | SendInDoubt:
-    code, text = None, ""
+    code, subcode, text = None, None, ""
     match response.body:
         case {"error": {"code": int(code)} as error}:
+            subcode = error.get("error_subcode")
             data = error.get("error_data")
             text = data.get("details") if isinstance(data, dict) else data
             text = text or error.get("message", "")
         case _:
             pass
     retry_after = response.retry_after or _regained_after(response.usage)
-    return failure_table.cloud_api_answer(response.status, code, text, retry_after)
+    return failure_table.cloud_api_answer(response.status, code, text, retry_after, subcode)
 
 
 def _regained_after(usage: str | None) -> timedelta | None:
