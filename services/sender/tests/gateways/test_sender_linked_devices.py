@@ -11,7 +11,7 @@ from sender.gateways.waha import message_id
 from sender.testing import PHONE
 from sender.testing.contents import CONTENTS, TEMPLATE, send
 from sender.testing.files import TYPES, MemoryMedia, media_file
-from sender.testing.gateway_server import GatewayServer
+from sender.testing.gateway_server import GatewayServer, Respond, profile_at
 from spreader.contract import configuration
 
 
@@ -52,6 +52,23 @@ async def test_the_waha_request_of_each_kind(drivers: dict[str, Driver], server:
     assert request.headers["X-Api-Key"] == "secret-waha-key"
 
 
+@pytest.mark.parametrize("driver", ["waha", "evolution"])
+async def test_a_document_gets_a_name_with_the_extension_of_its_type(
+    drivers: dict[str, Driver], server: GatewayServer, files: MemoryMedia, driver: configuration.Driver
+) -> None:
+    files.files["document"] = media_file("application/pdf", b"a page")
+    await send(drivers, server, driver, {"type": "document", "media": {"url": "https://e.com/1"}})
+    named = {"url": "https://e.com/1", "filename": "Price list v2.0"}
+    await send(drivers, server, driver, {"type": "document", "media": named})
+    names = [body.get("fileName") or body["file"]["filename"] for body in (sent.body for sent in server.sends)]
+    assert names == ["document.pdf", "Price list v2.0.pdf"]
+
+
+async def test_waha_gets_the_full_id_of_a_quoted_message(drivers: dict[str, Driver], server: GatewayServer) -> None:
+    await send(drivers, server, "waha", CONTENTS["text"], quote="AAA")
+    assert server.sends[0].body["reply_to"] == f"false_{PHONE}@c.us_AAA"
+
+
 async def test_a_voice_in_another_format_is_converted_by_waha(
     drivers: dict[str, Driver], server: GatewayServer, files: MemoryMedia
 ) -> None:
@@ -65,7 +82,13 @@ EVOLUTION_BODIES: dict[str, tuple[str, dict[str, Any]]] = {
     "text": ("/message/sendText/shop%201", {"text": "Hello!", "linkPreview": False}),
     "image": (
         "/message/sendMedia/shop%201",
-        {"mediatype": "image", "mimetype": "image/png", "media": b64("image"), "fileName": "image", "caption": "Look"},
+        {
+            "mediatype": "image",
+            "mimetype": "image/png",
+            "media": b64("image"),
+            "fileName": "image.jpg",
+            "caption": "Look",
+        },
     ),
     "voice": ("/message/sendWhatsAppAudio/shop%201", {"audio": b64("voice"), "encoding": True}),
     "document": (
@@ -80,7 +103,13 @@ EVOLUTION_BODIES: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "video": (
         "/message/sendMedia/shop%201",
-        {"mediatype": "video", "mimetype": "video/mp4", "media": b64("video"), "fileName": "video", "caption": "Watch"},
+        {
+            "mediatype": "video",
+            "mimetype": "video/mp4",
+            "media": b64("video"),
+            "fileName": "video.mp4",
+            "caption": "Watch",
+        },
     ),
 }
 
@@ -91,8 +120,17 @@ async def test_the_evolution_request_of_each_kind(drivers: dict[str, Driver], se
     (request,) = server.requests
     path, body = EVOLUTION_BODIES[kind]
     assert request.path == path
-    assert request.body == {"number": PHONE, "quoted": {"key": {"id": "AAA"}, "message": {}}, **body}
+    assert request.body == {"number": PHONE, "quoted": {"key": {"id": "AAA"}}, **body}
     assert request.headers["apikey"] == "secret-evolution-key"
+
+
+async def test_a_failed_number_check_of_evolution_says_why(drivers: dict[str, Driver], server: GatewayServer) -> None:
+    boom = {"data": 429, "isBoom": True, "output": {"payload": {"message": "rate-overlimit"}}}
+    server.will(Respond(400, boom))
+    check = await drivers["evolution"].check_number(profile_at("evolution", server.base_url), PHONE)
+    assert check.exists is None
+    assert check.refused is not None
+    assert check.refused.failure == "throttled"
 
 
 @pytest.mark.parametrize("driver", ["waha", "evolution"])

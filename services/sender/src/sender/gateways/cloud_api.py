@@ -11,6 +11,7 @@ import aiohttp
 
 from sender.core import failure_table, session_states
 from sender.core.delivery import Delivery, quoted_message_id
+from sender.core.file_names import file_name
 from sender.core.gateway_answer import (
     GatewayAnswer,
     LookupResult,
@@ -34,6 +35,8 @@ from spreader.vault import Undecryptable
 NUMBER_FIELDS = "id,display_phone_number,verified_name,quality_rating,name_status,code_verification_status,status"
 META_TYPES = {"image": "image", "voice": "audio", "document": "document", "video": "video"}
 """Meta's message type for each kind of content."""
+VOICE = "audio/ogg; codecs=opus"
+"""The type that Meta wants for a voice message. Without the codec it may refuse the file."""
 UPLOAD_UNREADABLE = ("131053", "100")
 """Meta's codes for a file that Meta cannot read or has deleted. The next try uploads the file again."""
 MINUTES_MAX = 24 * 60
@@ -135,8 +138,10 @@ class CloudApiDriver:
         """
         form = aiohttp.FormData()
         form.add_field("messaging_product", "whatsapp")
-        form.add_field("type", file.type)
-        form.add_field("file", file.data, content_type=file.type, filename=file.filename or "file")
+        mime_type = VOICE if file.type == "audio/ogg" else file.type
+        form.add_field("type", mime_type)
+        name = file_name("file", file.type, file.filename)
+        form.add_field("file", file.data, content_type=mime_type, filename=name)
         call = GatewayCall("POST", f"{_number_url(profile)}/media", headers, data=form, seconds=self._upload_seconds)
         match await self._client.call(call):
             case HttpResponse(200, {"id": str(upload_id)}):
@@ -177,7 +182,7 @@ def media_part(kind: str, file: MediaFile, upload_id: str, caption: str | None, 
     if caption is not None:
         part["caption"] = caption
     if kind == "document":
-        part["filename"] = filename or file.filename or "document"
+        part["filename"] = file_name(kind, file.type, filename or file.filename)
     if kind == "voice" and file.type.startswith("audio/ogg"):
         part["voice"] = True  # shown as a voice message; WhatsApp shows other formats as audio files
     return {"type": meta_type, meta_type: part}

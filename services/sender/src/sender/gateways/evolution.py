@@ -2,12 +2,13 @@
 
 from sender.core import failure_table, session_states
 from sender.core.delivery import Delivery, quoted_message_id
+from sender.core.file_names import file_name
 from sender.core.gateway_answer import GatewayAnswer, LookupResult, LookupUnsupported, SendAccepted, SendRefused
 from sender.core.session_states import ProfileCheck, session_check
 from sender.gateways.credentials import Keyring
 from sender.gateways.driver import MediaSource, NumberCheck, PreparedSend
 from sender.gateways.http_client import GatewayClient, HttpResponse
-from sender.gateways.linked_device import Body, LinkedDevice, digits_of, session_name
+from sender.gateways.linked_device import Body, LinkedDevice, digits_of, given_name, session_name
 from spreader.contract.configuration import Profile
 from spreader.contract.content import TextContent
 from spreader.media.store import MediaFile
@@ -66,14 +67,15 @@ def send_request(delivery: Delivery, profile: Profile, file: MediaFile | None) -
     body: Body = {"number": delivery.recipient}
     quoted = quoted_message_id(delivery)
     if quoted is not None:
-        body["quoted"] = {"key": {"id": quoted}, "message": {}}
+        body["quoted"] = {"key": {"id": quoted}}  # with a `message` too, Evolution API would not look the message up
     content = delivery.content
     if isinstance(content, TextContent):
         return f"/message/sendText/{instance}", {**body, "text": content.text, "linkPreview": False}
     assert file is not None, "content with a file needs its file"
     if content.type == "voice":
         return f"/message/sendWhatsAppAudio/{instance}", {**body, "encoding": True}
-    filename = getattr(getattr(content, "media", None), "filename", None) or file.filename or content.type
+    # Evolution API derives the type from the name, whatever `mimetype` says. It makes a JPEG of every image.
+    filename = "image.jpg" if content.type == "image" else file_name(content.type, file.type, given_name(content, file))
     body |= {"mediatype": content.type, "mimetype": file.type, "fileName": filename}
     caption = getattr(content, "caption", None)
     return f"/message/sendMedia/{instance}", body if caption is None else {**body, "caption": caption}

@@ -8,7 +8,8 @@ import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import aiohttp
@@ -18,6 +19,7 @@ from yarl import URL
 from sender.core.circuit_breaker import BreakerPolicy, CircuitBreaker
 from sender.gateways.call_permit import CallNotPermitted, PermittedRequest
 from sender.metrics import BREAKER_REFUSALS, BREAKERS_OPEN
+from spreader.clock import wall_now
 from spreader.text import lenient_json
 from spreader.text.clean_text import SafeText, clean
 
@@ -154,7 +156,13 @@ class GatewayClient:
                 raw += await response.content.read(RESPONSE_BYTES_MAX - len(raw))
             text = raw.decode(errors="replace")
             usage = response.headers.get("x-business-use-case-usage")
-            return HttpResponse(response.status, _json(raw), text, _retry_after(response), usage)
+            return HttpResponse(
+                response.status,
+                _json(raw),
+                text,
+                retry_after(response.headers.get("Retry-After", ""), wall_now()),
+                usage,
+            )
 
     def _record_outcome(self, host: str, outcome: CallOutcome, probe: bool) -> None:
         breaker = self._breakers.get(host) or CircuitBreaker(self._breaker_policy)
@@ -186,8 +194,15 @@ def _json(raw: bytes) -> Any:
         return None
 
 
-def _retry_after(response: aiohttp.ClientResponse) -> timedelta | None:
-    seconds = response.headers.get("Retry-After", "")
-    return (
-        min(timedelta(seconds=int(seconds[:RETRY_AFTER_DIGITS_MAX])), RETRY_AFTER_MAX) if seconds.isdecimal() else None
-    )
+def retry_after(header: str, now: datetime) -> timedelta | None:
+    """The wait that the header `Retry-After` asks for, in seconds or until a date (RFC 9110, 10.2.3), at most
+    `RETRY_AFTER_MAX`. None: it asks for none, or the text has another form."""
+    try:
+        wait = timedelta(seconds=float(header[:RETRY_AFTER_DIGITS_MAX]))
+    except (ValueError, OverflowError):
+        try:
+            until = parsedate_to_datetime(header)
+        except (ValueError, TypeError, OverflowError):
+            return None
+        wait = (until if until.tzinfo else until.replace(tzinfo=UTC)) - now
+    return min(wait, RETRY_AFTER_MAX) if wait > timedelta(0) else None

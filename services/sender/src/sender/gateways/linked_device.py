@@ -20,7 +20,7 @@ from sender.gateways.credentials import Keyring
 from sender.gateways.driver import MediaSource, NumberCheck, PreparedSend
 from sender.gateways.http_client import CallOutcome, GatewayCall, GatewayClient, HttpResponse, NoResponse, NotReached
 from spreader.contract.configuration import Profile
-from spreader.contract.content import TemplateContent, TextContent
+from spreader.contract.content import Content, TemplateContent, TextContent
 from spreader.media.safe_fetch import MediaRefused, MediaUnavailable
 from spreader.media.store import MediaFile
 from spreader.text.clean_text import CleanText, clean
@@ -139,6 +139,11 @@ def session_name(profile: Profile) -> str:
     return quote(profile.gateway.account, safe="")
 
 
+def given_name(content: Content, file: MediaFile) -> str | None:
+    """The name of a file as the caller gave it, or as the file was stored."""
+    return getattr(getattr(content, "media", None), "filename", None) or file.filename
+
+
 def digits_of(chat_id: object) -> CleanText | None:
     """The number in a chat id. None for a hidden id (`…@lid`), which contains no number."""
     name, _, domain = str(chat_id).partition("@")
@@ -151,6 +156,8 @@ def error_text(body: Any) -> str:
     match body:
         case {"response": {"message": message}} | {"exception": {"message": message}}:
             words = message
+        case {"output": {"payload": {"message": message}}, "data": data}:  # an error of Baileys' library Boom
+            words = f"{message} ({data})"
         case {"error": error, "status": str(status)}:
             words = f"{error} (status: {status})"
         case {"message": message}:

@@ -5,12 +5,13 @@ from typing import Any
 
 from sender.core import failure_table, session_states
 from sender.core.delivery import Delivery, quoted_message_id
+from sender.core.file_names import file_name
 from sender.core.gateway_answer import GatewayAnswer, LookupResult, LookupUnsupported, SendAccepted, SendRefused
 from sender.core.session_states import ProfileCheck, session_check
 from sender.gateways.credentials import Keyring
 from sender.gateways.driver import MediaSource, NumberCheck, PreparedSend
 from sender.gateways.http_client import GatewayClient, HttpResponse
-from sender.gateways.linked_device import Body, LinkedDevice, digits_of, session_name
+from sender.gateways.linked_device import Body, LinkedDevice, digits_of, given_name, session_name
 from sender.gateways.number_resolver import NumberResolver
 from spreader.contract.configuration import Profile
 from spreader.contract.content import TextContent
@@ -42,7 +43,10 @@ class WahaDriver:
         digits = await self._numbers.resolve(delivery, profile, lambda number: self.check_number(profile, number))
         if isinstance(digits, SendRefused):
             return digits
-        return replace(prepared, body={**prepared.body, "chatId": chat_id(digits)})
+        chat = {"chatId": chat_id(digits)}
+        if (quoted := quoted_message_id(delivery)) is not None:
+            chat["reply_to"] = full_message_id(digits, quoted)
+        return replace(prepared, body={**prepared.body, **chat})
 
     async def send(self, prepared: PreparedSend, delivery: Delivery, profile: Profile) -> GatewayAnswer:
         outcome = await self._device.post(prepared, _with_file)
@@ -71,8 +75,9 @@ class WahaDriver:
         except Undecryptable as error:
             return NumberCheck(None, clean(str(error)), refused=SendRefused("credentials", clean(str(error))))
         match outcome:
-            case HttpResponse(200, {"numberExists": True, "chatId": chat}):
-                return NumberCheck(True, "WAHA asked WhatsApp", digits_of(chat) or clean(number))
+            case HttpResponse(200, {"numberExists": True} as found):
+                digits = digits_of(found.get("chatId")) or digits_of(found.get("pn"))  # GOWS: a hidden id and `pn`
+                return NumberCheck(True, "WAHA asked WhatsApp", digits or clean(number))
             case HttpResponse(200, {"numberExists": bool(exists)}):
                 return NumberCheck(exists, "WAHA asked WhatsApp", clean(number) if exists else None)
             case _:
@@ -83,19 +88,26 @@ def chat_id(number: str) -> str:
     return f"{number}@c.us"
 
 
+def full_message_id(number: str, message_id: str) -> str:
+    """The id of a customer's message in the form that every engine takes. WEBJS does not find the id alone."""
+    return message_id if "_" in message_id else f"false_{chat_id(number)}_{message_id}"
+
+
 def send_request(delivery: Delivery, profile: Profile, file: MediaFile | None) -> tuple[str, Body]:
     """The path and the body of a send, without the bytes of the file."""
     body: Body = {"session": profile.gateway.account, "chatId": chat_id(delivery.recipient)}
     quoted = quoted_message_id(delivery)
     if quoted is not None:
-        body["reply_to"] = quoted
+        body["reply_to"] = full_message_id(delivery.recipient, quoted)
     content = delivery.content
     if isinstance(content, TextContent):
         return "/api/sendText", {**body, "text": content.text, "linkPreview": False}
     assert file is not None, "content with a file needs its file"
     is_voice = content.type == "voice"
     is_voice_format = is_voice and file.type.startswith("audio/ogg")
-    filename = getattr(getattr(content, "media", None), "filename", None) or file.filename
+    filename = given_name(content, file)
+    if content.type == "document":  # a document without a name arrives as "file"
+        filename = file_name(content.type, file.type, filename)
     file_fields = {"mimetype": VOICE if is_voice_format else file.type}
     body["file"] = file_fields if filename is None else {**file_fields, "filename": filename}
     if is_voice:
