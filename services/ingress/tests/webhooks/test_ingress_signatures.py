@@ -214,3 +214,34 @@ async def test_a_signed_call_that_is_not_json_is_malformed_and_an_unknown_event_
 def test_the_hashes_of_the_examples_are_reproducible() -> None:
     assert hmac.new(b"app-secret", META_BODY, hashlib.sha256).hexdigest() == META_HEX
     assert hmac.new(b"my-secret-key", WAHA_BODY, hashlib.sha512).hexdigest() == WAHA_HEX
+
+
+def edited_to_stop(driver: str) -> dict[str, Any]:
+    """A customer's change of an earlier message to STOP, in each gateway's format."""
+    body = text_of(driver, "a")
+    if driver == "cloud_api":
+        (message,) = body["entry"][0]["changes"][0]["value"]["messages"]
+        new = {"type": "text", "text": {"body": "STOP"}}
+        message |= {"type": "edit", "edit": {"original_message_id": "m0", "message": new}}
+        return body
+    if driver == "waha":
+        return body | {"event": "message.edited", "payload": body["payload"] | {"body": "STOP"}}
+    return body | {"event": "messages.edited", "data": body["data"] | {"editedMessage": {"conversation": "STOP"}}}
+
+
+@pytest.mark.parametrize("driver", SECRETS)
+async def test_a_message_edited_to_stop_suppresses_its_author_and_is_no_answer(system: System, driver: str) -> None:
+    await system.package()
+    await system.gateway_profile(driver, "a")
+    assert (await call(system, driver, "a", edited_to_stop(driver))).status_code == 200
+    listed = (await system.http.get("/packages/pkg/suppressions")).json()["data"]
+    assert [(each["recipient"], each["source"]) for each in listed] == [("201000000011", "opt_out_word")]
+    assert system.bus.of(CustomerMessage) == []
+
+
+async def test_evolution_may_call_an_address_for_each_event(system: System) -> None:
+    await system.package()
+    await system.gateway_profile("evolution", "a")
+    body = text_of("evolution", "a")
+    answer = await system.http.post("/webhooks/evolution/pkg/a/messages-upsert", **signed("evolution", "a", body))
+    assert (answer.status_code, len(system.bus.of(CustomerMessage))) == (200, 1)

@@ -11,7 +11,7 @@ from spreader.contract.events import FailureClass, Quality, Quota, Restriction, 
 from spreader.text.clean_text import SafeText
 
 ReceiptStatus = Literal["acknowledged", "delivered", "read", "failed"]
-IgnoredReason = Literal["group", "no_number", "no_news", "not_for_us", "unknown_event"]
+IgnoredReason = Literal["gateway_error", "group", "no_number", "no_news", "not_for_us", "unknown_event"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,17 @@ class InboundMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class EditedMessage:
+    """A customer changed the text of an earlier message. The new text may be an opt-out word, but it is no answer.
+    `gateway_message_id`: the id of the edit or, if it has none, of the earlier message."""
+
+    gateway_message_id: SafeText
+    recipient: SafeText
+    text: SafeText | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class MarketingPreference:
     """A customer's choice, made in WhatsApp itself, to stop or resume a business's marketing messages."""
 
@@ -83,7 +94,7 @@ class Ignored:
     reason: IgnoredReason
 
 
-Report = MessageReceipt | Echo | InboundMessage | MarketingPreference | AccountStatusReport | Ignored
+Report = MessageReceipt | Echo | InboundMessage | EditedMessage | MarketingPreference | AccountStatusReport | Ignored
 
 
 @dataclass(frozen=True, slots=True)

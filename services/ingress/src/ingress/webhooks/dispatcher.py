@@ -16,6 +16,7 @@ from ingress.core.reports import (
     AddressedReport,
     CalledProfile,
     Echo,
+    EditedMessage,
     Ignored,
     InboundMessage,
     MarketingPreference,
@@ -43,6 +44,7 @@ _EVENT_LABELS: dict[type[Report], str] = {
     MessageReceipt: "receipt",
     Echo: "echo",
     InboundMessage: "message",
+    EditedMessage: "edit",
     MarketingPreference: "wish",
     AccountStatusReport: "standing",
 }
@@ -75,6 +77,9 @@ class WebhookDispatcher:
                         receipts.append(ProfileReceipt(account.package.package_id, account.profile.profile_id, report))
                     case InboundMessage():
                         await self.messages.take(_customer_message(account, report))
+                    case EditedMessage():
+                        package_id, profile_id = account.package.package_id, account.profile.profile_id
+                        await self.messages.take_edit(package_id, profile_id, report)
                     case MarketingPreference():
                         await self._apply_preference(account, report)
                     case AccountStatusReport():

@@ -131,15 +131,18 @@ class WebhooksEndpoint:
     def routes(self) -> APIRouter:
         router = APIRouter(prefix=f"{API}/webhooks", tags=["webhooks"])
         path = "/{package_id}/{profile_id}"
-        for driver, parser in PARSERS.items():
+        paths = [(driver, path, _OPERATION_IDS[driver]) for driver in PARSERS]
+        paths.append(("evolution", f"{path}/{{event}}", "reportEventFromEvolution"))  # its setting `byEvents`
+        for driver, driver_path, operation_id in paths:
+            parser = PARSERS[driver]
             body: Any = SimulatorReceipt | SimulatorMessage if driver == "simulator" else dict[str, Any]
             signature_problems = () if parser.secret_name is None else (401,)
             add_route(
                 router,
                 "POST",
-                f"/{driver}{path}",
+                f"/{driver}{driver_path}",
                 self.report_handler(driver),
-                _OPERATION_IDS[driver],
+                operation_id,
                 f"Where {_GATEWAY_NAMES[driver]} reports",
                 body=body,
                 examples=WEBHOOK_EXAMPLES[driver],

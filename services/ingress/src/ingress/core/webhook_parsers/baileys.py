@@ -43,9 +43,23 @@ _KINDS: Mapping[str, tuple[LiteralString, tuple[str, ...]]] = {
 """The kind of a message by the member that the message has. The tuple names the fields of the member that may have the
 text, the best first. If it is empty, only the member itself can be the text."""
 _NOT_MESSAGES = frozenset(
-    {"protocolMessage", "senderKeyDistributionMessage", "messageContextInfo", "keepInChatMessage"}
+    {
+        "protocolMessage",
+        "senderKeyDistributionMessage",
+        "messageContextInfo",
+        "keepInChatMessage",
+        "editedMessage",
+        "albumMessage",  # announces pictures, which come as messages of their own
+    }
 )
 _JID_MEMBERS = ("remoteJid", "remoteJidAlt", "senderPn", "participantAlt")
+
+
+def edited_content(message: UntrustedJson) -> tuple[LiteralString, CleanText | None] | None:
+    """The kind and the new text of a message that its author changed. None if the record is no such change."""
+    wrapped = message["editedMessage"]["message"]
+    protocol = (wrapped if wrapped.value else message)["protocolMessage"]
+    return content(protocol["editedMessage"]) if "editedMessage" in protocol else None
 
 
 def content(message: UntrustedJson) -> tuple[LiteralString, CleanText | None] | None:
@@ -60,7 +74,7 @@ def content(message: UntrustedJson) -> tuple[LiteralString, CleanText | None] | 
             part = message[member]
             texts = [part[name].text for name in text_members] if text_members else [part.text]
             text = next((text for text in texts if text), None) or part["body"]["text"].text  # interactiveResponse
-            return ("voice" if kind == "audio" and part["ptt"].boolean else kind), text
+            return ("voice" if kind == "audio" and (part["ptt"].boolean or part["PTT"].boolean) else kind), text
     other_members = set(message.value) - _NOT_MESSAGES if isinstance(message.value, dict) else set[str]()
     return ("unknown", None) if other_members else None
 

@@ -44,7 +44,7 @@ def account_status_reports(entry: UntrustedJson, change: UntrustedJson, now: dat
         case "phone_number_quality_update":
             return [_quality(value, digest, at)]
         case "business_capability_update":
-            evidence = f"Meta: the business may open {_limit(value)} conversations a day"
+            evidence = f"Meta: the business may open {_limit(value)}"
             return [
                 AddressedReport(
                     AccountStatusReport(clean_id(f"{field}/{digest}"), clean(evidence), at), PROFILES_OF_HOLDER
@@ -103,7 +103,7 @@ def _restriction(value: UntrustedJson) -> Restriction | None:
 
 def _quality(value: UntrustedJson, digest: str, at: datetime) -> AddressedReport:
     event, number = value["event"].text or "?", displayed_phone_number(value["display_phone_number"].text)
-    limit = f", may open {_limit(value)} conversations a day" if any(name in value for name in LIMIT_MEMBERS) else ""
+    limit = f", may open {_limit(value)}" if any(name in value for name in LIMIT_MEMBERS) else ""
     status = AccountStatusReport(
         clean_id(f"phone_number_quality_update/{digest}"),
         clean(f"Meta: {event} of the number{limit}"),
@@ -141,4 +141,5 @@ def _status(report_id: str, evidence: str, at: datetime, code: str) -> AccountSt
 
 
 def _limit(value: UntrustedJson) -> str:
-    return next((text for name in LIMIT_MEMBERS if (text := value[name].text)), "?").removeprefix("TIER_")
+    limit = next((text for name in LIMIT_MEMBERS if (text := value[name].text)), "?").removeprefix("TIER_")
+    return "any number of conversations" if limit in ("-1", "UNLIMITED") else f"{limit} conversations a day"

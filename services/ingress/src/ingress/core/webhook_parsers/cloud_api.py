@@ -10,6 +10,7 @@ from ingress.core import failures
 from ingress.core.reports import (
     CALLED_PROFILE,
     AddressedReport,
+    EditedMessage,
     Ignored,
     InboundMessage,
     MarketingPreference,
@@ -67,7 +68,8 @@ def _change(entry: UntrustedJson, change: UntrustedJson, now: datetime) -> Itera
     account = value["metadata"]["phone_number_id"].id
     target: Target = CALLED_PROFILE if account is None else ProfileByAccount(account)
     if field == "messages":
-        reports: list[Report] = [*_messages(value, now), *_statuses(value, now)]
+        errors = [Ignored("gateway_error") for _ in value["errors"]]
+        reports: list[Report] = [*_messages(value, now), *_statuses(value, now), *errors]
         return [AddressedReport(report, target) for report in reports]
     if field == "user_preferences":
         return [AddressedReport(report, target) for report in _preferences(value, now)]
@@ -81,10 +83,16 @@ def _messages(value: UntrustedJson, now: datetime) -> Iterator[Report]:
         # sender.
         sender = phone_number(message["from"].text) or phone_number(contacts[0] if len(contacts) == 1 else None)
         message_id, meta_type = message["id"].id, message["type"].text or "unknown"
-        if meta_type == "system" or message_id is None:
+        if meta_type in ("system", "revoke") or message_id is None:
             yield Ignored("no_news")
+        elif "group_id" in message:
+            yield Ignored("group")
         elif sender is None:
             yield Ignored("no_number")
+        elif meta_type == "edit":
+            new = message["edit"]["message"]
+            _, text = _content(new["type"].text or "text", new)
+            yield EditedMessage(message_id, sender, text, not_after(now, message["timestamp"].timestamp))
         else:
             kind, text = _content(meta_type, message)
             yield InboundMessage(message_id, sender, kind, text, not_after(now, message["timestamp"].timestamp))
@@ -142,8 +150,10 @@ def _failure(status: UntrustedJson) -> failures.ReportedFailure:
 
 
 def _preferences(value: UntrustedJson, now: datetime) -> Iterator[Report]:
+    contacts = [contact["wa_id"].text for contact in value["contacts"]]
     for item in value["user_preferences"]:
-        customer, choice = phone_number(item["wa_id"].text), item["value"].text
+        customer = phone_number(item["wa_id"].text) or phone_number(contacts[0] if len(contacts) == 1 else None)
+        choice = item["value"].text
         if customer is None or choice not in ("stop", "resume"):
             yield Ignored("no_number" if customer is None else "no_news")
         else:

@@ -12,6 +12,7 @@ from ingress.core.reports import (
     CALLED_PROFILE,
     AddressedReport,
     Echo,
+    EditedMessage,
     Ignored,
     InboundMessage,
     MessageReceipt,
@@ -22,6 +23,7 @@ from ingress.core.reports import (
 from ingress.core.signatures import equal_in_constant_time
 from ingress.core.untrusted_json import UntrustedJson, not_after
 from ingress.core.webhook_parsers import Refusal, Secrets, WebhookCall, baileys
+from ingress.core.webhook_parsers.contact_ids import phone_of_jids
 from ingress.core.webhook_parsers.linked_account_status import LinkedStatus, connection_ended
 from spreader.contract.events import SessionState
 
@@ -55,6 +57,8 @@ def _reports(event: UntrustedJson, now: datetime) -> Iterable[Report]:
     match name:
         case "messages.upsert":
             return [_inbound_message(message, now) for message in data]
+        case "messages.edited":
+            return [_edit(change, event["sender"].text, now) for change in data]
         case "messages.update":
             return [_receipt(update, now) for update in data]
         case "send.message":
@@ -76,14 +80,32 @@ def _reports(event: UntrustedJson, now: datetime) -> Iterable[Report]:
 def _inbound_message(message: UntrustedJson, now: datetime) -> Report:
     key = message["key"]
     message_id, content = key["id"].id, baileys.content(message["message"])
-    if message_id is None or key["fromMe"].boolean or content is None:
+    edited = baileys.edited_content(message["message"]) if content is None else None
+    if message_id is None or key["fromMe"].boolean or (content is None and edited is None):
         return Ignored("no_news")
     if baileys.is_group(key):
         return Ignored("group")
     sender = baileys.phone_of_key(key) or baileys.phone_of_key(message)
     if sender is None:
         return Ignored("no_number")
-    return InboundMessage(message_id, sender, *content, not_after(now, _sent_at(message)))
+    at = not_after(now, _sent_at(message))
+    if content is None:
+        return EditedMessage(message_id, sender, edited[1] if edited else None, at)
+    return InboundMessage(message_id, sender, *content, at)
+
+
+def _edit(change: UntrustedJson, own_jid: str | None, now: datetime) -> Report:
+    """A customer's change of a message. Its key was written by the customer's app: our number may stand where ours has
+    the customer's. Then the customer is not known."""
+    key, edited = change["key"], baileys.content(change["editedMessage"])
+    message_id, customer = key["id"].id, baileys.phone_of_key(key) or baileys.phone_of_key(change)
+    if message_id is None or edited is None:
+        return Ignored("no_news")
+    if baileys.is_group(key):
+        return Ignored("group")
+    if customer is None or customer == phone_of_jids([own_jid]):
+        return Ignored("no_number")
+    return EditedMessage(message_id, customer, edited[1], not_after(now, change["timestampMs"].timestamp))
 
 
 def _echo(message: UntrustedJson, now: datetime) -> Report:

@@ -90,9 +90,9 @@ def time_lock(lock: UntrustedJson) -> LinkedStatus:
 
     `lock` has the member names of Baileys or of whatsmeow. A violation of the commerce policy stops replies too.
     """
-    kind = lock["enforcementType"].text or lock["enforcement_type"].text
-    active = lock["isActive"].boolean if "isActive" in lock else lock["is_active"].boolean
-    ends = lock["timeEnforcementEnds"] if "timeEnforcementEnds" in lock else lock["time_enforcement_ends"]
+    kind = _either(lock, "enforcementType", "enforcement_type").text
+    active = _either(lock, "isActive", "is_active").boolean
+    ends = _either(lock, "timeEnforcementEnds", "time_enforcement_ends")
     if not active:
         restriction = Restriction(lanes=(), failure="restricted")
         return LinkedStatus("the profile may open chats again", kind, restriction=restriction)
@@ -106,11 +106,18 @@ def time_lock(lock: UntrustedJson) -> LinkedStatus:
 
 
 def new_chat_quota(counter: UntrustedJson) -> LinkedStatus | None:
-    """WhatsApp's own count of the profile's new chats. None if the report contains no numbers."""
-    total, used = counter["total_quota"].integer, counter["used_quota"].integer
-    if total is None or used is None:
+    """WhatsApp's own count of the profile's new chats. None if the report contains no numbers, or if WhatsApp sets no
+    quota (a total of -1)."""
+    total = _either(counter, "total_quota", "totalQuota").integer
+    used = _either(counter, "used_quota", "usedQuota").integer
+    if total is None or used is None or total < 0:
         return None
-    status = counter["capping_status"].text or "NONE"
-    resets_at = counter["cycle_end_timestamp"].timestamp
+    status = _either(counter, "capping_status", "cappingStatus").text or "NONE"
+    resets_at = _either(counter, "cycle_end_timestamp", "cycleEndTimestamp").timestamp
     quota = Quota(total=total, used=used, resets_at=resets_at, warning=_WARNINGS.get(status, "none"))
     return LinkedStatus(f"WhatsApp has counted {used} of {total} new chats ({status})", status, quota=quota)
+
+
+def _either(values: UntrustedJson, name: str, other_name: str) -> UntrustedJson:
+    """The same member under the names of two WhatsApp clients."""
+    return values[name] if name in values else values[other_name]

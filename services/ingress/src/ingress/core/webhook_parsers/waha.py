@@ -11,6 +11,7 @@ from ingress.core.reports import (
     AccountStatusReport,
     AddressedReport,
     Echo,
+    EditedMessage,
     Ignored,
     InboundMessage,
     MessageReceipt,
@@ -23,6 +24,7 @@ from ingress.core.signatures import is_valid_hmac
 from ingress.core.untrusted_json import UntrustedJson, not_after
 from ingress.core.webhook_parsers import Refusal, Secrets, WebhookCall, baileys
 from ingress.core.webhook_parsers.contact_ids import is_group_chat, phone_of_jids, whatsapp_message_id
+from ingress.core.webhook_parsers.linked_account_status import new_chat_quota, time_lock
 from ingress.core.webhook_parsers.waha_engine import engine_event
 from spreader.contract.events import SessionState
 from spreader.text.clean_text import CleanText, clean, clean_id
@@ -36,6 +38,19 @@ SESSIONS: Mapping[str, SessionState] = {
     "PASSKEY_REQUIRED": "unlinked", "PASSKEY_CONFIRMATION_REQUIRED": "unlinked",
 }  # fmt: skip
 RECEIPT_STATUSES: Mapping[int, ReceiptStatus] = {-1: "failed", 1: "acknowledged", 2: "delivered", 3: "read", 4: "read"}
+_NOTIFICATIONS = frozenset(
+    {
+        "e2e_notification",
+        "notification_template",
+        "notification",
+        "gp2",
+        "protocol",
+        "revoked",
+        "ciphertext",
+        "call_log",
+    }
+)
+"""Types in WhatsApp Web of what is no message of a customer, such as the note that a chat is encrypted."""
 _KINDS: Mapping[str, LiteralString] = {
     "chat": "text", "ptt": "voice", "vcard": "contacts", "multi_vcard": "contacts", "buttons_response": "button",
     "list_response": "interactive",
@@ -70,13 +85,15 @@ def _reports(event: UntrustedJson, at: datetime) -> Iterable[Report]:
         case "message":
             return [_inbound_message(payload, at)]
         case "message.any":
-            return [_echo(payload, at)]
+            return _echo(payload, at)
+        case "message.edited":
+            return [_edit(payload, at)]
         case "message.reaction":
             return [_reaction(payload, at)]
         case "message.ack":
             return [_receipt(payload, at)]
         case "session.status":
-            return [_session(payload, event_id, at)]
+            return _session(payload, event_id, at)
         case "engine.event":
             return engine_event(payload, event_id, at)
         case _:
@@ -92,24 +109,41 @@ def _inbound_message(payload: UntrustedJson, at: datetime) -> Report:
     sender = phone_of_jids([chat]) or _hidden_phone(payload["_data"], "Sender")
     if sender is None:
         return Ignored("no_number")
-    kind, text = _content(payload)
-    return InboundMessage(message_id, sender, kind, text, not_after(at, payload["timestamp"].timestamp))
+    if payload["_data"]["type"].text in _NOTIFICATIONS:
+        return Ignored("no_news")
+    sent_at, message = not_after(at, payload["timestamp"].timestamp), _engine_message(payload)
+    if message.value and baileys.content(message) is None:  # traffic between WhatsApp's apps
+        edited = baileys.edited_content(message)
+        if edited is None:
+            return Ignored("no_news")
+        return EditedMessage(message_id, sender, payload["body"].text or edited[1], sent_at)
+    return InboundMessage(message_id, sender, *_content(payload), sent_at)
 
 
-def _echo(payload: UntrustedJson, at: datetime) -> Report:
+def _edit(payload: UntrustedJson, at: datetime) -> Report:
+    report = _inbound_message(payload, at)
+    if not isinstance(report, InboundMessage):
+        return report
+    return EditedMessage(report.gateway_message_id, report.recipient, report.text, report.at)
+
+
+def _echo(payload: UntrustedJson, at: datetime) -> Iterable[Report]:
     """The echo of a message that was sent through the API. The event `message.any` reports other messages too, which
-    are ignored."""
+    are ignored. The engine GOWS reports here, and in no `message.ack`, that WhatsApp's server has the message."""
     full_id, chat = payload["id"].text, payload["to"].text
     message_id = whatsapp_message_id(full_id)
     if not payload["fromMe"].boolean or payload["source"].text != "api" or message_id is None:
-        return Ignored("no_news")
+        return [Ignored("no_news")]
     chat_in_id = (full_id or "").split("_")[1:2]
     if any(is_group_chat(jid) for jid in (chat, *chat_in_id)):
-        return Ignored("group")
+        return [Ignored("group")]
+    sent_at = not_after(at, payload["timestamp"].timestamp)
+    acknowledged = RECEIPT_STATUSES.get(payload["ack"].integer or 0) == "acknowledged"
+    receipts = [MessageReceipt(message_id, "acknowledged", sent_at)] if acknowledged else []
     recipient = phone_of_jids([chat, *chat_in_id]) or _hidden_phone(payload["_data"], "Recipient")
     if recipient is None:
-        return Ignored("no_number")
-    return Echo(message_id, recipient, not_after(at, payload["timestamp"].timestamp))
+        return receipts or [Ignored("no_number")]
+    return [Echo(message_id, recipient, sent_at), *receipts]
 
 
 def _hidden_phone(data: UntrustedJson, role: str) -> CleanText | None:
@@ -128,9 +162,15 @@ def _reaction(payload: UntrustedJson, at: datetime) -> Report:
     return InboundMessage(report.gateway_message_id, report.recipient, "reaction", text, report.at)
 
 
+def _engine_message(payload: UntrustedJson) -> UntrustedJson:
+    """The message as Baileys or whatsmeow has it. Null for other engines."""
+    data = payload["_data"]
+    return data["message"] if "message" in data else data["Message"]
+
+
 def _content(payload: UntrustedJson) -> tuple[LiteralString, CleanText | None]:
     body, data = payload["body"].text, payload["_data"]
-    content = baileys.content(data["message"]) if "message" in data else None
+    content = baileys.content(_engine_message(payload))
     if content is not None and content[0] != "unknown":
         return content[0], body or content[1]
     if (kind := _KINDS.get(data["type"].text or "")) is not None:
@@ -161,15 +201,22 @@ def _receipt(payload: UntrustedJson, at: datetime) -> Report:
         return Ignored("group")
     if status != "failed":
         return MessageReceipt(message_id, status, at)
-    failure = failures.linked_device_failure(None)
+    failure = failures.linked_device_failure(payload["error"]["code"].text, payload["error"]["message"].text)
     return MessageReceipt(message_id, status, at, failure=failure.kind, code=failure.code, reason=failure.reason)
 
 
-def _session(payload: UntrustedJson, event_id: str, at: datetime) -> Report:
-    status = payload["status"].text or "?"
+def _session(payload: UntrustedJson, event_id: str, at: datetime) -> Iterable[Report]:
+    """The state of the session, and WhatsApp's restriction and quota of the profile, if the event contains them."""
+    status, data = payload["status"].text or "?", payload["data"]
     state = SESSIONS.get(status)
     if state is None:
-        return Ignored("no_news")
-    return AccountStatusReport(
+        return [Ignored("no_news")]
+    session = AccountStatusReport(
         clean_id(event_id), clean(f"WAHA: the session is {status}"), at, session=state, code=clean_id(status)
     )
+    statuses = [
+        time_lock(data["reachoutTimelock"]) if "reachoutTimelock" in data else None,
+        new_chat_quota(data["messageCapping"]),
+    ]
+    relevant = [each for each in statuses if each is not None]
+    return [session, *(each.reported_by("WAHA", f"{event_id}/{index}", at) for index, each in enumerate(relevant))]

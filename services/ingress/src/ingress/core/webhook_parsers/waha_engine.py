@@ -25,7 +25,7 @@ def engine_event(payload: UntrustedJson, event_id: str, at: datetime) -> Iterabl
     match event:
         case "connection.update":
             statuses = [*_connection(data, at)]
-        case "message-capping.update":
+        case "message-capping.update" | "gows.MessageCapping":
             statuses = [new_chat_quota(data)]
         case "messages.update":
             return [*_receipts(data, at)] or [Ignored("no_news")]
