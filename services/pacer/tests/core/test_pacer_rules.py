@@ -8,12 +8,13 @@ import pytest
 from pacer.core.best_hour import best_hour, likelihoods
 from pacer.core.hours import Hours
 from pacer.core.policy import Margins
-from pacer.core.recipient_hours import quiet_until, zone_of
+from pacer.core.recipient_hours import quiet_until
 from pacer.core.rules_in_force import rules_in_force
 from pacer.core.schedule import schedule_slot
 from pacer.testing import package
 from spreader.contract.configuration import ActiveWindow, QuietHours, RestWindow, WarmUp
 from spreader.contract.events import OpenOptions, ProfileState
+from spreader.phone.time_zone import zone_of
 
 NOON = datetime(2026, 2, 10, 12, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 from pacer.core.gap import hash_fraction
 from pacer.core.hours import Hours
-from pacer.core.recipient_hours import quiet_until, zone_of
+from pacer.core.recipient_hours import quiet_until
 from spreader.contract.configuration import QuietHours
+from spreader.phone.time_zone import zone_of
 
 HOURS = 24
 PRIOR_STRENGTH = 10.0

@@ -1,20 +1,14 @@
-"""Recipient hours: finds a recipient's time zone from the phone number, and the end of the quiet hours in that zone."""
+"""Recipient hours: the end of the quiet hours in the time zone of a recipient's phone number."""
 
 from collections.abc import Set
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-import phonenumbers
-from phonenumbers import timezone as zones
-
 from spreader.contract.configuration import Package, QuietHours
+from spreader.phone.time_zone import zone_of
 
-NUMBERS_CACHED_MAX = 65_536
 DAY = timedelta(days=1)
-OFFSET_DAY = datetime(2026, 1, 15, tzinfo=UTC)
-"""The day whose UTC offsets order time zones from west to east."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,22 +31,6 @@ def recipient_rules(package: Package) -> RecipientRules:
     return RecipientRules(package.recipient_quiet_hours, per_day)
 
 
-@lru_cache(maxsize=NUMBERS_CACHED_MAX)
-def zone_of(recipient: str) -> ZoneInfo:
-    """The time zone of a number (digits with the country code), by the numbering plans of Google's libphonenumber.
-
-    If the number fits several time zones of a country, the middle one from west to east is chosen. If no zone is known,
-    the result is UTC.
-    """
-    try:
-        names = zones.time_zones_for_number(phonenumbers.parse(f"+{recipient}"))
-    except phonenumbers.NumberParseException:
-        return ZoneInfo("UTC")
-    candidates = [ZoneInfo(name) for name in names if name != zones.UNKNOWN_TIMEZONE]
-    by_longitude = sorted(candidates, key=_offset)
-    return by_longitude[len(by_longitude) // 2] if by_longitude else ZoneInfo("UTC")
-
-
 def quiet_until(quiet: QuietHours | None, recipient: str, at: datetime, default_zone: str = "UTC") -> datetime | None:
     """The end of the quiet hours that contain `at`; None: `at` is not in quiet hours.
 
@@ -68,7 +46,3 @@ def quiet_until(quiet: QuietHours | None, recipient: str, at: datetime, default_
         if begin <= at < begin + quiet.length:
             return begin + quiet.length
     return None
-
-
-def _offset(zone: ZoneInfo) -> timedelta:
-    return OFFSET_DAY.astimezone(zone).utcoffset() or timedelta(0)

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from pacer.core.recipient_hours import zone_of
 from spreader.contract.events import OpenOptions
+from spreader.phone.time_zone import zone_of
 
 IMMEDIATE, ORDINARY = 0, 1
 DRIP_INTERVAL_DEFAULT = timedelta(minutes=5)

@@ -9,10 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pacer.config_cache import PacerConfigCache
 from pacer.core.best_hour import BestHour, ReadCounts, best_hour
-from pacer.core.recipient_hours import zone_of
 from pacer.core.waiting_queue import HeldEvent, NewDelivery, queue_of
 from pacer.sql import contacts
 from spreader.contract.events import CustomerMessage, DeliveryOutcome
+from spreader.phone.time_zone import zone_of
 from spreader.runtime.rows import arrays, fetched
 
 Assignment = tuple[HeldEvent, NewDelivery]

@@ -1,0 +1,1 @@
+"""Phone numbers: how one person's number is recognised, and where it is."""

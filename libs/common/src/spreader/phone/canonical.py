@@ -1,0 +1,27 @@
+"""Canonical number: one form for the numbers that WhatsApp may know in two forms.
+
+In three countries, WhatsApp keeps the accounts of older mobile numbers under another form than the number that is
+dialled today. Both forms are the same phone:
+
+- Brazil: mobile numbers got a 9 after the area code. The canonical form has it. Landline numbers have none.
+- Mexico: numbers were dialled with a 1 after the country code until 2019. The canonical form is without it.
+- Argentina: mobile numbers have a 9 after the country code when they are dialled from abroad. The canonical form has
+  it, because WhatsApp has only mobile numbers.
+"""
+
+import re
+
+_BRAZIL = re.compile(r"(55[1-9]\d)([6-9]\d{7})")
+_MEXICO = re.compile(r"521(\d{10})")
+_ARGENTINA = re.compile(r"54([1-8]\d{9})")
+
+
+def canonical(number: str) -> str:
+    """The canonical form of a number. `number`: digits with the country code."""
+    if match := _BRAZIL.fullmatch(number):
+        return f"{match[1]}9{match[2]}"
+    if match := _MEXICO.fullmatch(number):
+        return f"52{match[1]}"
+    if match := _ARGENTINA.fullmatch(number):
+        return f"549{match[1]}"
+    return number
