@@ -53,7 +53,7 @@ class InboundMessage:
 
 @dataclass(frozen=True, slots=True)
 class EditedMessage:
-    """A customer changed the text of an earlier message. The new text may be an opt-out word, but it is no answer.
+    """A customer changed the text of an earlier message. The new text may be an opt-out word, but it is not an answer.
     `gateway_message_id`: the id of the edit or, if it has none, of the earlier message."""
 
     gateway_message_id: SafeText

@@ -95,8 +95,8 @@ def _inbound_message(message: UntrustedJson, now: datetime) -> Report:
 
 
 def _edit(change: UntrustedJson, own_jid: str | None, now: datetime) -> Report:
-    """A customer's change of a message. Its key was written by the customer's app: our number may stand where ours has
-    the customer's. Then the customer is not known."""
+    """A customer's change of a message. The customer's app has written its key, so the key may contain our number. Then
+    the customer is not known."""
     key, edited = change["key"], baileys.content(change["editedMessage"])
     message_id, customer = key["id"].id, baileys.phone_of_key(key) or baileys.phone_of_key(change)
     if message_id is None or edited is None:
