@@ -44,7 +44,7 @@ SOURCES = sorted(
     if source.name != "testing.py"
 )
 WORDS_MAX = 1_100
-LOOKED_UP = {"settings.md", "glossary.md", "alerts.md"}
+LOOKED_UP = {"settings.md", "glossary.md", "alerts.md", "retention.md"}
 MODULE = re.compile(r"`((?:services|libs)/[\w/.-]+\.py)`")
 FILE = re.compile(r"`([\w/.-]+\.py)`")
 CITED = re.compile(

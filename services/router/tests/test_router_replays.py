@@ -11,7 +11,7 @@ from router.pending_assignments import PendingAssignments
 from router.postgres import RoutingStore
 from router.reassignment import Reassignment
 from router.replies import EXPIRES_AFTER, ReplyRouter
-from router.testing import MemoryConfigCache
+from router.testing import MemoryConfigCache, forgetting
 from spreader.clock import Clock, wall_now
 from spreader.contract.age import OLDEST, REFUSED
 from spreader.contract.configuration import Gateway, Package, Profile
@@ -116,7 +116,7 @@ async def test_a_decision_is_remembered_for_longer_than_a_request_and_its_repeat
         aged = text("UPDATE router.routing SET noted_at = now() - make_interval(days => :days) WHERE message_id = :id")
         await connection.execute(aged, {"days": 11, "id": "msg_kept"})
         await connection.execute(aged, {"days": 13, "id": "msg_gone"})
-    assert await router.store.delete_old(100) == 1
+    assert await forgetting(engine).delete_old(100) == 1
 
 
 async def test_the_pacer_is_told_when_a_request_was_written(router: Router) -> None:
@@ -156,7 +156,7 @@ async def test_the_decision_on_a_return_is_remembered_as_long_as_that_on_a_reque
         )
         await connection.execute(aged, {"days": 11, "id": "dlv_kept"})
         await connection.execute(aged, {"days": 13, "id": "dlv_gone"})
-    assert await router.store.delete_old(100) == 1
+    assert await forgetting(engine).delete_old(100) == 1
 
 
 async def test_the_pacer_is_told_when_a_return_was_written(router: Router) -> None:

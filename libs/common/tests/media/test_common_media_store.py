@@ -2,6 +2,7 @@
 
 import io
 import os
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,8 +10,9 @@ import pytest
 from PIL import Image
 
 from spreader.contract.content import Media as Place
+from spreader.media.expiry import MediaExpiry
 from spreader.media.safe_fetch import AddressFilter, MediaDownloader
-from spreader.media.store import MediaCache, MediaRefused, MediaStore, inspect_file
+from spreader.media.store import MediaCache, MediaInfo, MediaRefused, MediaStore, inspect_file
 from spreader.media.types import MEGABYTE, content_kinds, detect_type, objection
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -87,7 +89,7 @@ async def test_the_same_file_is_stored_once_and_returned_unchanged(tmp_path: Pat
     one, again = await store.put(PDF, "offer.pdf"), await store.put(PDF, "offer.pdf")
     assert one == again
     assert one.kinds == ("document",)
-    assert len(os.listdir(tmp_path)) == 3, "the file, its description, and the mark of readiness"
+    assert len(os.listdir(tmp_path)) == 4, "the file, its description, the mark of readiness, and the index"
     media = MediaCache(store, MediaDownloader(AddressFilter()))
     file = await media.file(Place(media_id=one.media_id), "document")
     assert (file.data, file.type, file.filename) == (PDF, "application/pdf", "offer.pdf")
@@ -117,15 +119,93 @@ async def test_the_cache_keeps_the_last_used_files_within_its_limit(tmp_path: Pa
         await media.file(Place(media_id=first.media_id), "document")
 
 
+MONTH = timedelta(days=30)
+
+
+async def expire(expiry: MediaExpiry, files_max: int = 10) -> int:
+    """How many files are deleted in all."""
+    deleted, has_more = 0, True
+    while has_more:
+        count, has_more = await expiry.delete_unused(MONTH, files_max)
+        deleted += count
+    return deleted
+
+
 async def test_files_that_no_message_used_for_long_are_deleted(tmp_path: Path) -> None:
     now = Days()
     store = await started(tmp_path, now)
     old, used = await store.put(PDF, None), await store.put(PDF + b" ", None)
     now.now += timedelta(days=31)
     await store.mark_used(used)
-    assert await store.delete_unused(timedelta(days=30)) == 1
+    assert await expire(MediaExpiry(store)) == 1
     assert await store.info(old.media_id) is None
     assert (await store.read(used.media_id)) == PDF + b" "
+
+
+def file_names(folder: Path) -> list[str]:
+    return [path.name for path in folder.rglob("med_*")]
+
+
+class CountedStore(MediaStore):
+    """Counts the descriptions that are read."""
+
+    reads = 0
+
+    async def info(self, media_id: str) -> MediaInfo | None:
+        self.reads += 1
+        return await super().info(media_id)
+
+
+async def test_old_files_are_found_without_reading_the_description_of_every_file(tmp_path: Path) -> None:
+    """Red before: each run read the descriptions of all files."""
+    now = Days()
+    store = CountedStore(f"file:{tmp_path}", now)
+    await store.start()
+    await store.put(PDF, None)
+    now.now += timedelta(days=20)
+    young = [await store.put(PDF + b" " * number, None) for number in range(1, 13)]
+    assert await expire(MediaExpiry(store)) == 0
+    now.now += timedelta(days=11)
+    store.reads = 0
+    expiry = MediaExpiry(store)
+    assert await expire(expiry) == 1
+    assert store.reads == 1
+    assert await expire(expiry) == 0
+    assert store.reads == 1
+    now.now += timedelta(days=20)
+    assert await expire(expiry, files_max=5) == len(young)
+    assert file_names(tmp_path) == []
+
+
+async def test_a_file_that_the_previous_version_stored_gets_its_entry(tmp_path: Path) -> None:
+    """The previous version writes no entries. The index is completed at first, and every 30 days."""
+    now = Days()
+    store = await started(tmp_path, now)
+    await store.put(PDF, None)
+    shutil.rmtree(tmp_path / "used")
+    now.now += timedelta(days=31)
+    assert await expire(MediaExpiry(store)) == 1
+    await store.put(PDF, None)
+    shutil.rmtree(tmp_path / "used")
+    now.now += timedelta(days=31)
+    assert await expire(MediaExpiry(store), files_max=1) == 1
+
+
+async def test_a_file_whose_use_the_previous_version_marked_stays(tmp_path: Path) -> None:
+    now = Days()
+    store = await started(tmp_path, now)
+    kept = await store.put(PDF, None)
+    await store.use_index.mark_complete(now().date())
+    now.now += timedelta(days=20)
+    await store.mark_used(kept)
+    await store.use_index.remove(kept.media_id, now().date())
+    await store.use_index.add(kept.media_id, NOW.date())
+    now.now += timedelta(days=15)
+    await store.use_index.mark_complete(now().date())
+    assert await expire(MediaExpiry(store)) == 0
+    assert await store.use_index.days() == [NOW.date() + timedelta(days=20)]
+    now.now += timedelta(days=16)
+    assert await expire(MediaExpiry(store)) == 1
 
 
 async def test_a_location_that_is_not_writable_fails_the_start(tmp_path: Path) -> None:

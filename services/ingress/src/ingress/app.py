@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Protocol
 
 from fastapi import APIRouter, FastAPI
@@ -30,17 +29,20 @@ from ingress.messages.callbacks import CallbackChannel, CallbackConsumer
 from ingress.messages.idempotency import IdempotentResponses
 from ingress.messages.intake import MessageIntake
 from ingress.messages.media_check import MediaCheck
-from ingress.messages.media_endpoint import MediaEndpoint, MediaRetention
+from ingress.messages.media_endpoint import MediaEndpoint
+from ingress.messages.media_retention import MediaRetention
 from ingress.messages.open_endpoint import OpenMessageEndpoint
 from ingress.messages.preview_endpoint import PreviewEndpoint
 from ingress.messages.reply_endpoint import ReplyEndpoint
 from ingress.messages.schemas import OPEN, REPLY
 from ingress.settings import IngressSettings
+from ingress.sql.retention import old_rows
 from ingress.status.conversation_endpoint import ConversationEndpoint
 from ingress.status.delivery_endpoint import DeliveryEndpoint
 from ingress.status.handlers import RECORDS_MAX, StatusHandlers
 from ingress.status.message_endpoint import MessageEndpoint
 from ingress.status.message_list_endpoint import MessageListEndpoint
+from ingress.status.message_retention import MessageRetention
 from ingress.status.projection import StatusProjection
 from ingress.status.reconciliation import Reconciliation
 from ingress.webhooks.account_index import AccountIndex
@@ -48,7 +50,7 @@ from ingress.webhooks.dispatcher import WebhookDispatcher
 from ingress.webhooks.endpoint import WebhooksEndpoint
 from ingress.webhooks.inbound_messages import InboundMessages
 from ingress.webhooks.receipt_matcher import ReceiptMatcher
-from spreader.clock import Now, clock_from_environment, wall_now
+from spreader.clock import Clock, Now, clock_from_environment, wall_now
 from spreader.contract.events import ConsentChanged, PackageConfigured, ProfileState
 from spreader.http.service_client import HttpServiceClient, ServiceClient
 from spreader.kafka.bus import Bus
@@ -57,20 +59,19 @@ from spreader.kafka.component import KafkaComponent
 from spreader.kafka.dead_letter import DeadLetterBus
 from spreader.kafka.subscription import BATCH_RECORDS_MAX, GATHER
 from spreader.kafka.table import Table
+from spreader.media.expiry import MediaExpiry
 from spreader.media.safe_fetch import AddressFilter, MediaDownloader
 from spreader.media.store import MediaStore
 from spreader.runtime.loop import Loop
 from spreader.runtime.postgres import create_engine
 from spreader.runtime.postgres_component import PostgresComponent
-from spreader.runtime.retention import retention_loop
+from spreader.runtime.retention import Retention, retention_loop
 from spreader.runtime.service import Service
 from spreader.telemetry.http_middleware import TraceMiddleware
 from spreader.telemetry.tracing import NO_TRACING, Tracing
 
-RESPONSES_MAX, RECEIPTS_MAX = 1_000, 10_000
-"""The most old rows that one batch deletes."""
-RESPONSES_EVERY_SECONDS, RECEIPTS_EVERY_SECONDS = 600.0, 60.0
-"""The seconds between two deletions of old rows."""
+RECEIPTS_MAX, RECEIPTS_EVERY_SECONDS = 10_000, 60.0
+"""The most waiting receipts that one batch deletes, and the seconds between two batches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +121,8 @@ def build(settings: IngressSettings) -> FastAPI:
     loops = (
         relay,
         Loop("news of consent", ConsentLists(engine, webhook_bus, now).publish_left_over),
-        retention_loop("old answers", IdempotentResponses(engine).delete_old, RESPONSES_MAX, RESPONSES_EVERY_SECONDS),
-        Loop("old files", MediaRetention(media, settings.media_keep_days).run_once),
+        *_retention_loops(settings, engine, now),
+        Loop("old files", MediaRetention(engine, MediaExpiry(media), settings.media_keep).run_once),
         Loop("early receipts", receipts.match_recent),
         retention_loop("old receipts", receipts.match_all_and_delete_old, RECEIPTS_MAX, RECEIPTS_EVERY_SECONDS),
         *_configuration_loops(engine, now, relay.wake, kafka),
@@ -152,6 +153,15 @@ def build(settings: IngressSettings) -> FastAPI:
             *(settings, engine, bus, webhook_bus, config_cache, callbacks),
             *(router, pacer, sender, media, now, relay.wake, tracing),
         ),
+    )
+
+
+def _retention_loops(settings: IngressSettings, engine: AsyncEngine, clock: Clock) -> tuple[Loop, ...]:
+    kept = old_rows(settings.change_keep)
+    messages = MessageRetention(engine, clock, clock.system(settings.message_keep))
+    return (
+        retention_loop("old rows", Retention(engine, clock, lambda: kept).delete_old),
+        retention_loop("old messages", messages.delete_old),
     )
 
 
@@ -196,7 +206,7 @@ def _endpoints(deps: Dependencies) -> tuple[Endpoint, ...]:
     consents = ConsentLists(deps.engine, deps.webhook_bus, deps.now)
     sealer = CredentialSealer(settings.secret_keys)
     downloader = MediaDownloader(AddressFilter.of(settings.media_hosts_allowed))
-    media_check = MediaCheck(deps.media, downloader, deps.now, timedelta(days=settings.media_keep_days))
+    media_check = MediaCheck(deps.media, downloader, deps.now, settings.media_keep)
     intake_parts = (deps.config_cache, responses, media_check, deps.now, settings.body_bytes_max)
     dispatcher = WebhookDispatcher(
         deps.webhook_bus,
@@ -233,7 +243,7 @@ def _endpoints(deps: Dependencies) -> tuple[Endpoint, ...]:
         ChangesEndpoint(registry, ChangeHistory(deps.engine), deps.config_cache),
         ProfilesEndpoint(registry, deps.config_cache, sealer, deps.sender, deps.now, settings.simulator_url),
         GatewayChecksEndpoint(registry, deps.config_cache, deps.sender),
-        MessageListEndpoint(projection, deps.config_cache),
+        MessageListEndpoint(projection, deps.config_cache, settings.message_keep_days),
         MessageEndpoint(projection, deps.bus, deps.now, settings.found_wait_seconds),
         ConversationEndpoint(deps.config_cache, deps.router),
         DeliveryEndpoint(projection, deps.router, deps.pacer),

@@ -1,6 +1,8 @@
 """Settings: the environment variables of the ingress."""
 
-from pydantic import PositiveFloat, PositiveInt
+from datetime import timedelta
+
+from pydantic import Field, PositiveFloat, PositiveInt
 
 from spreader.settings import Settings
 
@@ -28,3 +30,20 @@ class IngressSettings(Settings):
     media_keep_days: PositiveFloat = 90.0
     """How many days a file is kept after its upload or its last use by a message. Choose more days than any message
     waits."""
+    message_keep_days: float = Field(default=180.0, ge=35.0)
+    """How many days a message and its deliveries are kept after the last event about any of them, in wall time. At
+    least 35 days, because a phone that was off for a month still sends its receipts."""
+    change_keep_days: PositiveFloat = 731.0
+    """How many days the history of configuration changes goes back."""
+
+    @property
+    def message_keep(self) -> timedelta:
+        return timedelta(days=self.message_keep_days)
+
+    @property
+    def media_keep(self) -> timedelta:
+        return timedelta(days=self.media_keep_days)
+
+    @property
+    def change_keep(self) -> timedelta:
+        return timedelta(days=self.change_keep_days)

@@ -1,6 +1,7 @@
 """Idempotency: whatever fails, a key is one message with one body, until it is deleted after 72 hours."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,12 +12,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from ingress.http.responses import ApiResponse
 from ingress.messages.idempotency import IdempotentResponses
 from ingress.messages.schemas import OpenText, Options
+from ingress.sql.retention import old_rows
 from ingress.testing import System
+from spreader.clock import wall_now
 from spreader.contract.content import TextContent
 from spreader.contract.events import OpenMessageRequested, ReplyMessageRequested
 from spreader.http.problems import INVALID, Problem
 from spreader.kafka.bus import PublishFailed
 from spreader.kafka.envelope import decode
+from spreader.runtime.retention import Retention
 
 OPEN, REPLY = "/packages/pkg/messages/open", "/packages/pkg/messages/reply"
 KEY = {"Idempotency-Key": "weekly-promo", "Prefer": "respond-async"}
@@ -43,12 +47,16 @@ async def sent(system: System) -> list[tuple[str, str]]:
     ]
 
 
+def forgetting(engine: AsyncEngine) -> Retention:
+    return Retention(engine, wall_now, lambda: old_rows(timedelta(days=731)))
+
+
 async def later(engine: AsyncEngine, seconds: int) -> None:
     """The stored answers grow old, and the loop that forgets takes a turn."""
     async with engine.begin() as connection:
         moved = text("UPDATE ingress.answer SET taken_at = taken_at - :seconds * interval '1 second'")
         await connection.execute(moved, {"seconds": seconds})
-    while await IdempotentResponses(engine).delete_old(1_000):
+    while await forgetting(engine).delete_old(1_000):
         pass
 
 
@@ -175,9 +183,9 @@ async def test_a_key_that_is_being_claimed_is_not_deleted(system: System) -> Non
         await connection.execute(text("UPDATE ingress.answer SET taken_at = taken_at - interval '73 hours'"))
     async with system.engine.begin() as connection:
         await connection.execute(take_over)
-        forgetting = asyncio.create_task(IdempotentResponses(system.engine).delete_old(1_000))
-        await asyncio.wait([forgetting], timeout=0.3)
-    assert await forgetting == 0
+        deletion = asyncio.create_task(forgetting(system.engine).delete_old(1_000))
+        await asyncio.wait([deletion], timeout=0.3)
+    assert await deletion == 0
     async with system.engine.connect() as connection:
         assert (await connection.execute(text("SELECT count(*) FROM ingress.answer"))).scalar_one() == 1
 

@@ -82,7 +82,7 @@ def build(settings: PacerSettings) -> FastAPI:
         engine, config, clock, profiles_max, pace_publisher.on_pass, relay_loop.wake, rescheduler, known
     )
     release_loop = Loop("release", releases.run_pass)
-    maintenance = QueueMaintenance(engine, clock, relay_loop.wake)
+    maintenance = QueueMaintenance(engine, clock, relay_loop.wake, settings.contact_keep)
     progress = GroupProgress(settings, GROUP)
     consent_enforcer = ConsentEnforcer(engine, config, progress, relay_loop.wake)
     consent_loop = Loop("heed opt-ins", consent_enforcer.enforce)

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from pydantic import PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt
 
 from spreader.settings import Settings
 
@@ -23,6 +23,14 @@ class PacerSettings(Settings):
     """If a release has had no outcome for this many minutes of wall time, the pacer asks the sender about it."""
     sender_url: str = "http://127.0.0.1:8004"
     """The URL of the sender. The pacer asks it about releases without an outcome."""
+
+    pacer_contact_keep_days: float = Field(default=180.0, ge=35.0)
+    """How many days the pacer remembers a profile's contact after the last message, and the hours in which a recipient
+    has read. At least 35 days, because the limits on contacts look back 30 days."""
+
+    @property
+    def contact_keep(self) -> timedelta:
+        return timedelta(days=self.pacer_contact_keep_days)
 
     @property
     def outcome_wait(self) -> timedelta:

@@ -3,7 +3,9 @@
 from datetime import UTC, datetime, time, timedelta
 
 import pytest
+from sqlalchemy import text
 
+from pacer.release.maintenance import QueueMaintenance
 from pacer.testing import START, Pacer, assigned, package
 from spreader.contract.configuration import ProfileLimits, QuietHours, RestWindow
 from spreader.contract.events import DeliveryOutcome, DeliveryReleased, OpenOptions
@@ -181,3 +183,22 @@ async def test_only_the_first_delivery_is_promised_the_next_release(pacer: Pacer
         (each["bound"], each["next_release"] is None, set(each["bounds"])) for each in explanation if each is not None
     ]
     assert shown == [("gap", False, {"gap"}), ("deliveries ahead", True, {"gap", "deliveries ahead"})]
+
+
+async def test_contacts_and_read_hours_are_forgotten_after_180_days(pacer: Pacer) -> None:
+    rows = text("""
+INSERT INTO pacer.contact (profile_id, recipient, last_release, wrote_at)
+SELECT 'p0', recipient, CAST(:now AS timestamptz) - make_interval(days => released),
+       CAST(:now AS timestamptz) - make_interval(days => wrote)
+FROM (VALUES ('old', 200, 181), ('wrote', 200, 179), ('released', 179, NULL)) AS days (recipient, released, wrote)""")
+    hours = text("""
+INSERT INTO pacer.habit (package_id, recipient, hour, readings, touched_at)
+VALUES ('one', 'reader', 9, 4, now() - interval '181 days'), ('one', 'reader', 10, 1, now() - interval '179 days')""")
+    async with pacer.engine.begin() as connection:
+        await connection.execute(rows, {"now": pacer.now})
+        await connection.execute(hours)
+    assert await QueueMaintenance(pacer.engine, pacer.clock, lambda: None).retention().delete_old(100) == 1
+    async with pacer.engine.connect() as connection:
+        contacts = await connection.execute(text("SELECT recipient FROM pacer.contact ORDER BY 1"))
+        assert contacts.scalars().all() == ["released", "wrote"]
+        assert (await connection.execute(text("SELECT hour FROM pacer.habit"))).scalars().all() == [10]

@@ -77,7 +77,7 @@ async def test_what_has_ended_is_remembered_for_longer_than_its_request_can_be_r
                 "UPDATE pacer.delivery SET changed_at = now() - make_interval(days => :days) WHERE message_id = :id"
             )
             await connection.execute(aged, {"days": days, "id": message_id})
-    await QueueMaintenance(pacer.engine, pacer.clock, lambda: None).delete_old(100)
+    await QueueMaintenance(pacer.engine, pacer.clock, lambda: None).retention().delete_old(100)
     async with pacer.engine.connect() as connection:
         kept = (await connection.execute(text("SELECT message_id FROM pacer.delivery"))).scalars().all()
     assert kept == ["msg_kept"]

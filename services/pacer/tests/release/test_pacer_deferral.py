@@ -110,17 +110,17 @@ async def age(pacer: Pacer, *tables: str) -> None:
 
 async def test_a_cancellation_is_kept_for_as_long_as_one_of_its_deliveries_may_come_back(pacer: Pacer) -> None:
     """The sender was away for nine days, and then the gateway deferred the delivery."""
-    maintenance = QueueMaintenance(pacer.engine, pacer.clock, lambda: None)
+    retention = QueueMaintenance(pacer.engine, pacer.clock, lambda: None).retention()
     await pacer.hold(assigned(1))
     released = await pacer.release()
     await pacer.cancel("msg_1")
     await age(pacer, "delivery", "cancellation")
-    assert await maintenance.delete_old(10) == 0
+    assert await retention.delete_old(10) == 0
     await pacer.report("deferred", *released, not_before=START)
     await pacer.relay()
     assert await pacer.states() == {"cancelled": 1}
     await age(pacer, "delivery")
-    assert await maintenance.delete_old(10) == 1
+    assert await retention.delete_old(10) == 1
     async with pacer.engine.connect() as connection:
         left = await connection.scalar(
             text("SELECT (SELECT count(*) FROM pacer.delivery) + (SELECT count(*) FROM pacer.cancellation)")
@@ -131,15 +131,15 @@ async def test_a_cancellation_is_kept_for_as_long_as_one_of_its_deliveries_may_c
 async def test_old_cancellations_are_deleted_in_pieces_and_never_before_they_have_ended_what_is_held(
     pacer: Pacer,
 ) -> None:
-    maintenance = QueueMaintenance(pacer.engine, pacer.clock, lambda: None)
+    retention = QueueMaintenance(pacer.engine, pacer.clock, lambda: None).retention()
     names = [f"msg_{number}" for number in range(5)]
     async with pacer.engine.begin() as connection:
         params = arrays(stops.Cancellation, [stops.Cancellation(name, START) for name in names])
         await connection.execute(stops.CANCELLATION_INSERT, params)
     await age(pacer, "cancellation")
-    assert await maintenance.delete_old(2) == 0
+    assert await retention.delete_old(2) == 0
     await pacer.end_stopped()
-    assert [await maintenance.delete_old(2) for _ in range(4)] == [2, 2, 1, 0]
+    assert [await retention.delete_old(2) for _ in range(4)] == [2, 2, 1, 0]
 
 
 async def test_the_outcome_of_a_delivery_that_the_sender_cancelled_settles_its_release(pacer: Pacer) -> None:

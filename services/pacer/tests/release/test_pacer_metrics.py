@@ -5,7 +5,7 @@ from datetime import timedelta
 from prometheus_client import REGISTRY
 
 from pacer.metrics import NOTHING
-from pacer.release.maintenance import QueueMaintenance
+from pacer.release.queue_count import QueueCounter
 from pacer.testing import START, Pacer, assigned
 from spreader.contract.events import OpenOptions
 
@@ -17,7 +17,7 @@ def shown(name: str, **labels: str) -> float:
 async def test_held_and_due_deliveries_are_counted(pacer: Pacer) -> None:
     later = OpenOptions(waiting_strategy="scheduled", schedule_at=START + timedelta(days=1))
     await pacer.hold(assigned(3), assigned(2, "msg_2", options=later))
-    await QueueMaintenance(pacer.engine, pacer.clock, lambda: None).count()
+    await QueueCounter(pacer.engine, pacer.clock).count()
     assert (shown("spreader_held_deliveries"), shown("spreader_due_deliveries")) == (5, 3)
 
 

@@ -218,7 +218,7 @@ async def test_old_rows_are_deleted_and_others_kept(pacer: Pacer) -> None:
             text("UPDATE pacer.delivery SET changed_at = changed_at - interval '13 days' WHERE state = 'settled'")
         )
     pacer.now += timedelta(days=36)
-    await QueueMaintenance(pacer.engine, pacer.clock, lambda: None).delete_old(1_000)
+    await QueueMaintenance(pacer.engine, pacer.clock, lambda: None).retention().delete_old(1_000)
     async with pacer.engine.connect() as connection:
         releases = (await connection.execute(text("SELECT count(*) FROM pacer.release"))).scalar_one()
     assert (await pacer.states(), releases) == ({"held": 1}, 0)

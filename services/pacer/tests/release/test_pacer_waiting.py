@@ -10,6 +10,7 @@ from pacer.core.waiting_queue import find_takers
 from pacer.intake.consent_enforcer import ConsentEnforcer
 from pacer.metrics import WAITING
 from pacer.release.maintenance import QueueMaintenance
+from pacer.release.queue_count import QueueCounter
 from pacer.release.waiting_queues import ROWS_MAX
 from pacer.testing import START, Pacer, assigned, package, received, waiting
 from spreader.consent import NOT_OPTED_IN, SUPPRESSED
@@ -58,7 +59,7 @@ async def test_deliveries_without_a_profile_are_held_until_one_can_send(pacer: P
     assert await pacer.hold(waiting(3), waiting(3)) == 3
     assert await returned(pacer) == []
     assert await pacer.states() == {"held": 3}
-    await QueueMaintenance(pacer.engine, pacer.clock, lambda: None).count()
+    await QueueCounter(pacer.engine, pacer.clock).count()
     assert WAITING._value.get() == 3  # pyright: ignore[reportPrivateUsage]
     pacer.configure(package())
     back = await returned(pacer)
@@ -67,7 +68,7 @@ async def test_deliveries_without_a_profile_are_held_until_one_can_send(pacer: P
     ]
     await pacer.hold(assigned(3, attempt=2))
     assert [each.profile_id for each in await pacer.release()] == ["p0"]
-    await QueueMaintenance(pacer.engine, pacer.clock, lambda: None).count()
+    await QueueCounter(pacer.engine, pacer.clock).count()
     assert WAITING._value.get() == 0  # pyright: ignore[reportPrivateUsage]
 
 

@@ -1,6 +1,9 @@
 """Assembly: builds the router from its components."""
 
+from collections.abc import Sequence
+
 from fastapi import FastAPI
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from router.config_cache import RouterConfigCache
 from router.conversation_tracker import ConversationTracker
@@ -11,8 +14,9 @@ from router.pending_assignments import PendingAssignments
 from router.postgres import RoutingStore
 from router.reassignment import Reassignment
 from router.replies import ReplyRouter
+from router.retention import old_rows
 from router.settings import RouterSettings
-from spreader.clock import clock_from_environment
+from spreader.clock import Clock, clock_from_environment
 from spreader.consent import ConsentFollower, ConsentTable
 from spreader.contract.events import (
     ConsentChanged,
@@ -37,15 +41,14 @@ from spreader.kafka.guarded_consumer import GuardedConsumer
 from spreader.kafka.offset_store import OffsetStoreComponent
 from spreader.kafka.subscription import GATHER_BRIEFLY, GATHER_COMMITS
 from spreader.kafka.table import Table
+from spreader.runtime.loop import Loop
 from spreader.runtime.postgres import create_engine
 from spreader.runtime.postgres_component import PostgresComponent
-from spreader.runtime.retention import retention_loop
+from spreader.runtime.retention import OldRows, Retention, retention_loop
 from spreader.runtime.service import Service
 from spreader.telemetry.tracing import Tracing
 
 GROUP = "router"
-DELETE_ROWS_MAX = 5_000
-DELETE_EVERY_SECONDS = 60.0
 ENDED_BY_ROUTER = (OpenDeliveriesAssigned, OpenDeliveriesWaiting, ReplyDeliveryAssigned, DeliveryReturned)
 """Events that do not become dead letters. If Kafka refuses one of them for good, the router ends the event's
 deliveries."""
@@ -106,7 +109,7 @@ def build(settings: RouterSettings) -> FastAPI:
             *(packages, states, paces),
             deduplicator,
             progress,
-            retention_loop("forget old routings", open_store.delete_old, DELETE_ROWS_MAX, DELETE_EVERY_SECONDS),
+            _retention_loop(settings, open_engine, clock, packages),
             KafkaComponent(reply_broker, settings, reply_consumers, "kafka of the reply lane"),
             KafkaComponent(open_broker, settings, open_consumers, "kafka of the open lane"),
         ],
@@ -114,3 +117,14 @@ def build(settings: RouterSettings) -> FastAPI:
     app = service.app(title="Spreader router", middleware=internal_only(settings.internal_token))
     add_endpoints(app, open_store, config, pending, clock)
     return app
+
+
+def _retention_loop(
+    settings: RouterSettings, engine: AsyncEngine, clock: Clock, packages: Table[PackageConfigured]
+) -> Loop:
+    """It starts after `packages` has read its topic, so it knows for how long each package's conversations bind."""
+
+    def kept() -> Sequence[OldRows]:
+        return old_rows(settings.conversation_keep, (each.package for each in packages.rows.values()))
+
+    return retention_loop("forget old rows", Retention(engine, clock, kept).delete_old)

@@ -10,7 +10,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from router.core.routing import RecordKey, Routing
 from router.sql_reassignments import ReassignmentStore
-from spreader.contract.age import REMEMBERED
 from spreader.contract.configuration import Distribution
 from spreader.runtime.postgres import autocommit
 from spreader.runtime.rows import arrays, column, columns, fetched, unnest
@@ -126,13 +125,6 @@ class RoutingStore(ReassignmentStore):
         async with autocommit(self.engine) as connection:
             await connection.execute(_ROUTING_REFUSE, arrays(RoutingRefusal, rows))
 
-    async def delete_old(self, rows_max: int) -> int:
-        """Delete at most `rows_max` decisions of each kind that no record can repeat any more; returns the larger
-        number."""
-        async with autocommit(self.engine) as connection:
-            deleted = (await connection.execute(_ROUTING_DELETE, {"rows": rows_max})).rowcount
-        return max(deleted, await self.delete_old_reassignments(rows_max))
-
 
 _ROUTING_COLUMNS = ", ".join(f"routing.{name}" for name in columns(RoutingRow).split(", "))
 _ROUTINGS = text(f"""
@@ -151,11 +143,6 @@ _ROUTING_REFUSE = text(f"""
 UPDATE router.routing SET refused = given.reason, profiles = '{{}}', waiting = NULL
 FROM {unnest(RoutingRefusal, "given")}
 WHERE routing.message_id = given.message_id AND routing.first_index = given.first_index""")
-
-_ROUTING_DELETE = text(f"""
-DELETE FROM router.routing WHERE (message_id, first_index) IN (
-    SELECT message_id, first_index FROM router.routing
-    WHERE noted_at < clock_timestamp() - interval '{REMEMBERED}' ORDER BY noted_at LIMIT :rows)""")
 
 _CURSOR_ENSURE = text("""
 INSERT INTO router.cursor (package_id, next) SELECT unnest(CAST(:packages AS text[])), 0 ON CONFLICT DO NOTHING""")

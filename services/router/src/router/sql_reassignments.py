@@ -7,7 +7,6 @@ from sqlalchemy import text
 
 from router.core.route import NoRoute, NoRouteNow, ReassignResult, Route
 from router.sql_conversations import ConversationStore
-from spreader.contract.age import REMEMBERED
 from spreader.contract.ids import ProfileId
 from spreader.runtime.postgres import autocommit
 from spreader.runtime.rows import arrays, column, columns, fetched, unnest
@@ -49,11 +48,6 @@ class ReassignmentStore(ConversationStore):
         async with autocommit(self.engine) as connection:
             await connection.execute(_REPLACE, _arrays(results))
 
-    async def delete_old_reassignments(self, rows_max: int) -> int:
-        """Delete at most `rows_max` decisions that no record can repeat any more; returns the number."""
-        async with autocommit(self.engine) as connection:
-            return (await connection.execute(_DELETE, {"rows": rows_max})).rowcount
-
 
 def _arrays(results: Mapping[ReturnKey, ReassignResult]) -> dict[str, Sequence[object]]:
     """In the order of the keys, so that two instances do not deadlock."""
@@ -69,8 +63,3 @@ _RETURNED = ", ".join(f"reassignment.{name}" for name in columns(ReassignmentRow
 _KEEP = text(f"{_INSERT} attempt = excluded.attempt RETURNING {_RETURNED}")
 
 _REPLACE = text(f"{_INSERT} profile_id = excluded.profile_id, reason = excluded.reason, is_end = excluded.is_end")
-
-_DELETE = text(f"""
-DELETE FROM router.reassignment WHERE (delivery_id, attempt) IN (
-    SELECT delivery_id, attempt FROM router.reassignment
-    WHERE noted_at < clock_timestamp() - interval '{REMEMBERED}' ORDER BY noted_at LIMIT :rows)""")

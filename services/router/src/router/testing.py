@@ -1,9 +1,15 @@
-"""Testing: a config cache that a test fills by hand."""
+"""Testing: a config cache that a test fills by hand, and the retention of the router."""
+
+from datetime import timedelta
+
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from router.config_cache import RouterConfigCache
+from router.retention import old_rows
 from spreader.clock import wall_now
 from spreader.contract.configuration import Package
 from spreader.contract.events import PackageConfigured, ProfilePace, ProfileState
+from spreader.runtime.retention import Retention
 from spreader.testing import MemoryTable
 
 
@@ -27,3 +33,9 @@ class MemoryConfigCache(RouterConfigCache):
     def set_pace(self, pace: ProfilePace) -> None:
         assert isinstance(self.paces, dict)
         self.paces[pace.profile_id] = pace
+
+
+def forgetting(
+    engine: AsyncEngine, *packages: Package, keep_conversations: timedelta = timedelta(days=30)
+) -> Retention:
+    return Retention(engine, wall_now, lambda: old_rows(keep_conversations, packages))

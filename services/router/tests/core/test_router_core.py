@@ -1,5 +1,6 @@
 """The router's decisions: candidates, strategies, conversations, retries."""
 
+import json
 import random
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -345,7 +346,10 @@ def test_a_decision_about_a_thousand_profiles_keeps_the_reasons_of_a_few() -> No
     assert refused.waiting is not None
     assert refused.waiting.count("paused by an operator") == 10
     assert "and 990 more" in refused.waiting
-    assert len(refused.passed_over) == 50
+    assert len(refused.passed_over) == 10
     shared = preview(crowd, ProfileSnapshot(), 3, "round_robin", "p500", random.Random(1))
-    assert len(shared.reasons) == 53
+    assert len(shared.reasons) == 13
     assert set(shared.profiles) <= set(shared.reasons)
+    largest = preview(crowd, ProfileSnapshot(), 500, "smart", "", random.Random(1))
+    assert len(largest.distribution) == 500
+    assert len(json.dumps(dict(largest.reasons))) < 10_000

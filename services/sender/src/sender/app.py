@@ -4,7 +4,6 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
 from random import Random
 from typing import Any
 
@@ -23,7 +22,7 @@ from sender.gateways.driver import Driver, MediaSource
 from sender.gateways.evolution import EvolutionDriver
 from sender.gateways.health_poller import HealthPoller, PollPeriod
 from sender.gateways.http_client import GatewayClient, Timeouts
-from sender.gateways.number_check import NumberChecker
+from sender.gateways.number_check import REMEMBERED_FOR, NumberChecker
 from sender.gateways.number_resolver import NumberResolver
 from sender.gateways.postgres import PostgresNumbers, PostgresPollSchedule, PostgresUploads
 from sender.gateways.receipts import ReceiptHandler
@@ -39,6 +38,7 @@ from sender.ledger.lost_outcomes import LostOutcomes
 from sender.ledger.outbox import OutcomeOutbox
 from sender.ledger.postgres import DeliveryLedger
 from sender.ledger.result_writer import ResultWriter
+from sender.ledger.retention import old_rows
 from sender.settings import LEASE_MARGIN_SECONDS, SenderSettings
 from spreader.clock import Clock, clock_from_environment
 from spreader.consent import ConsentFollower, ConsentTable
@@ -60,14 +60,12 @@ from spreader.runtime.component import Component
 from spreader.runtime.loop import Loop
 from spreader.runtime.postgres import create_engine
 from spreader.runtime.postgres_component import PostgresComponent
-from spreader.runtime.retention import DeleteBatch, retention_loop
+from spreader.runtime.retention import Retention, retention_loop
 from spreader.runtime.service import Service
 from spreader.telemetry.tracing import Tracing
 
 SERVICE = "sender"
 CHECK_CONNECTIONS = 64
-DELETE_ROWS_MAX = 1_000
-DELETE_EVERY_SECONDS = 60.0
 GATHERING: Mapping[events.Lane, Gathering] = {"reply": GATHER_COMMITS, "open": NO_GATHERING}
 """The reply lane commits its offsets once a second. The open lane commits after each batch, because the checks of
 consents and of lost outcomes wait for its commits."""
@@ -136,6 +134,7 @@ def build(settings: SenderSettings) -> FastAPI:
     worker = f"{settings.instance or SERVICE}/{new_id('wrk', clock())}"
     progress = GroupProgress(settings, f"{SERVICE}-open")
     context = LaneContext(settings, clock, config, worker, driver_factory, tracing)
+    kept = old_rows(settings.keep, UPLOAD_VALID_FOR, REMEMBERED_FOR)
     service = Service(
         SERVICE,
         [
@@ -148,6 +147,7 @@ def build(settings: SenderSettings) -> FastAPI:
             *build_lane(context, "reply", settings.sender_reply_concurrency, group_seconds=0),
             *build_lane(context, "open", settings.sender_open_concurrency, settings.sender_group_seconds),
             *build_receipts(settings, engine, bus),
+            retention_loop("forget old rows", Retention(engine, clock, lambda: kept).delete_old),
             progress,
             KafkaComponent(bus_broker, settings, name="producer of the gateways"),
             poller,
@@ -161,7 +161,7 @@ def build(settings: SenderSettings) -> FastAPI:
 
 
 def build_receipts(settings: SenderSettings, engine: AsyncEngine, bus: KafkaBus) -> Sequence[Component]:
-    """The consumer of gateways' reports on deliveries, and the deletion of old uploads."""
+    """The consumer of gateways' reports on deliveries."""
     broker = create_broker(settings, f"{SERVICE}-receipts")
     offsets = OffsetStoreComponent(settings, engine, SERVICE, (DeliveryOutcome.topic,))
     handler = ReceiptHandler(engine, offsets)
@@ -169,11 +169,8 @@ def build_receipts(settings: SenderSettings, engine: AsyncEngine, bus: KafkaBus)
         f"{SERVICE}-receipts", handler.on_outcomes, (DeliveryOutcome,), bus, ignored_publisher=SERVICE
     )
     consumer.subscribe(broker, settings, gathering=GATHER)
-    uploads = PostgresUploads(engine)
-    delete_old = partial(uploads.delete_old, UPLOAD_VALID_FOR)
     return [
         offsets,
-        _forgetting("forget old uploads", delete_old),
         KafkaComponent(broker, settings, [consumer], "consumer of receipts"),
     ]
 
@@ -216,7 +213,7 @@ def build_lane(context: LaneContext, lane: events.Lane, limit: int, group_second
     traced = TracedAttempts(attempts.run, context.tracing, context.config)
     dispatcher = Dispatcher(ledger, traced.run, results, limit, settings.sender_drain_seconds)
     consumers: list[GuardedConsumer[Any]] = [GuardedConsumer(group, dispatcher.on_deliveries, (delivery_type,), bus)]
-    keep, cancellations = timedelta(days=settings.sender_keep_days), Cancellations(engine, offsets)
+    cancellations = Cancellations(engine, offsets)
     if lane == "open":
         follower = ConsentFollower(engine, offsets, ConsentTable(SERVICE))
         consumers.append(GuardedConsumer(group, follower.on_changed, (ConsentChanged,), bus))
@@ -233,15 +230,9 @@ def build_lane(context: LaneContext, lane: events.Lane, limit: int, group_second
         outbox,
         results,
         dispatcher,
-        _forgetting(f"forget old deliveries of the {lane} lane", partial(ledger.delete_settled, keep)),
-        *([_forgetting("forget old cancellations", partial(cancellations.delete_old, keep))] if lane == "open" else []),
         Loop(f"look at the backlog of the {lane} lane", BacklogGauges(engine, lane).update),
         KafkaComponent(broker, settings, consumers, f"consumer of the {lane} lane"),
     ]
-
-
-def _forgetting(name: str, delete: DeleteBatch) -> Loop:
-    return retention_loop(name, delete, DELETE_ROWS_MAX, DELETE_EVERY_SECONDS)
 
 
 def _timeouts(settings: SenderSettings) -> Timeouts:

@@ -41,6 +41,10 @@ class SenderSettings(Settings):
     numbers."""
 
     @property
+    def keep(self) -> timedelta:
+        return timedelta(days=self.sender_keep_days)
+
+    @property
     def lease(self) -> timedelta:
         return timedelta(seconds=self.sender_lease_seconds)
 

@@ -16,7 +16,19 @@ from sender.gateways.simulator import SimulatorDriver
 from sender.ledger.cancellations import Cancellations
 from sender.ledger.claim import FinishedClaim
 from sender.ledger.postgres import DeliveryLedger
-from sender.testing import NOON, PHONE, Accept, Break, FakeGateway, Refuse, batch_of, begin_calls, released, reply
+from sender.testing import (
+    NOON,
+    PHONE,
+    Accept,
+    Break,
+    FakeGateway,
+    Refuse,
+    batch_of,
+    begin_calls,
+    forgetting,
+    released,
+    reply,
+)
 from sender.testing.gateway_server import GatewayServer
 from sender.testing.lane_runner import attempt_runner, run_lane, statuses
 from spreader.consent import SUPPRESSED, ConsentFollower, ConsentTable
@@ -205,10 +217,10 @@ async def test_old_cancellations_are_deleted_in_pieces_unless_a_delivery_still_n
     make_ledger: MakeLedger, engine: AsyncEngine, driver: SimulatorDriver, gateway: FakeGateway
 ) -> None:
     """The sender was away for long, and the first thing that it does is to forget."""
-    ledger, cancellations = make_ledger("open"), Cancellations(engine, NoDeduplication())
+    ledger, retention = make_ledger("open"), forgetting(engine, timedelta(0))
     await ledger.take_in(batch_of(released()), FreeSlots(0))
     await cancel(engine, "m1", *(f"old-{number}" for number in range(5)))
-    assert await cancellations.delete_old(timedelta(days=1), 3) == 0
-    assert [await cancellations.delete_old(timedelta(0), 3) for _ in range(3)] == [3, 2, 0]
+    assert await forgetting(engine, timedelta(days=1)).delete_old(3) == 0
+    assert [await retention.delete_old(3) for _ in range(3)] == [3, 3, 0]
     assert await process(ledger, driver, gateway) == CANCELLED
-    assert await cancellations.delete_old(timedelta(0), 3) == 1
+    assert await retention.delete_old(3) == 1

@@ -11,7 +11,7 @@ from sender.gateways.driver import Driver
 from sender.gateways.number_check import BURST, REMEMBERED_FOR, TOO_SOON, NumberChecker, NumberStore
 from sender.gateways.postgres import PostgresNumbers, PostgresUploads
 from sender.gateways.uploads import UPLOAD_VALID_FOR, UploadCache, UploadStore
-from sender.testing import NOON
+from sender.testing import NOON, forgetting
 from sender.testing.files import TYPES, MemoryUploads
 from sender.testing.gateway_server import GatewayServer, Respond, profile_at
 from sender.testing.numbers import MemoryNumbers
@@ -73,7 +73,7 @@ async def test_an_upload_is_not_used_after_29_days_and_then_deleted(engine: Asyn
     async with engine.begin() as connection:
         await connection.execute(text("UPDATE sender.upload SET uploaded_at = now() - interval '29 days 1 second'"))
     assert await store.upload_id("account", "sha", "image/png", UPLOAD_VALID_FOR) is None
-    assert await store.delete_old(UPLOAD_VALID_FOR, 10) == 1
+    assert await forgetting(engine, UPLOAD_VALID_FOR).delete_old(10) == 1
 
 
 @pytest.fixture(params=["memory", "postgres"])

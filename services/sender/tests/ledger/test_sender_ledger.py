@@ -12,7 +12,7 @@ from sender.core.decision import Decision, Defer, MarkSent, ReturnToRouter
 from sender.core.slot_pool import FreeSlots
 from sender.ledger.claim import Claim, FinishedClaim
 from sender.ledger.postgres import DeliveryLedger
-from sender.testing import NOON, batch_of, begin_calls, released, reply
+from sender.testing import NOON, batch_of, begin_calls, forgetting, released, reply
 
 pytestmark = pytest.mark.postgres
 
@@ -200,15 +200,14 @@ async def test_after_a_crash_between_commit_and_publish_the_events_are_still_in_
 
 
 async def test_only_deliveries_settled_long_ago_are_deleted_and_in_batches(
-    make_ledger: Callable[..., DeliveryLedger],
+    make_ledger: Callable[..., DeliveryLedger], engine: AsyncEngine
 ) -> None:
     ledger = make_ledger()
     asked = [reply(f"m{number}", f"20100000000{number}") for number in range(4)]
     claims = (await ledger.take_in(batch_of(*asked), free=FreeSlots(3))).claims
     await ledger.write([settled(claim, MarkSent("wamid")) for claim in claims])
-    assert await ledger.delete_settled(timedelta(days=8), 10) == 0
-    assert await ledger.delete_settled(NONE, 2) == 2
-    assert await ledger.delete_settled(NONE, 2) == 1
+    assert await forgetting(engine, timedelta(days=8)).delete_old(10) == 0
+    assert [await forgetting(engine, NONE).delete_old(2) for _ in range(2)] == [2, 1]
     assert ids(await ledger.claim(FreeSlots(10))) == ["m3"]
 
 

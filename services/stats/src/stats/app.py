@@ -23,7 +23,7 @@ from spreader.kafka.table import Table
 from spreader.runtime.loop import Loop
 from spreader.runtime.postgres import create_engine
 from spreader.runtime.postgres_component import PostgresComponent
-from spreader.runtime.retention import retention_loop
+from spreader.runtime.retention import Retention, retention_loop
 from spreader.runtime.service import Service
 from stats.api.alerts import AlertEndpoints
 from stats.api.event_stream import EventStream
@@ -34,7 +34,7 @@ from stats.config_cache import StatsConfigCache
 from stats.counting.handlers import CountingHandlers, notify_all
 from stats.counting.lane_closures import LaneClosures
 from stats.counting.limit_audit import AuditDelays, LimitAudit
-from stats.counting.retention import Retention
+from stats.counting.retention import old_rows
 from stats.counting.store import CountStore
 from stats.health.current_state import CurrentState
 from stats.health.evaluator import Evaluator
@@ -45,8 +45,6 @@ from stats.health.sql_evidence import STUCK_AFTER
 from stats.settings import StatsSettings
 
 GROUP = "stats"
-DELETE_ROWS_MAX = 10_000
-DELETE_EVERY_SECONDS = 600.0
 BEHIND_SECONDS_MAX = 30.0
 """While the oldest unread record is older than this, no profile is evaluated, because receipts may be among the unread
 records."""
@@ -90,6 +88,7 @@ def build(settings: StatsSettings) -> FastAPI:
     for consumer in consumers:
         consumer.subscribe(broker, settings, gathering=GATHER)
     kafka = KafkaComponent(broker, settings, consumers)
+    kept = old_rows(settings.keep)
 
     components = [
         PostgresComponent(engine, "stats"),
@@ -103,7 +102,7 @@ def build(settings: StatsSettings) -> FastAPI:
         Loop("judge profiles", evaluator.turn),
         Loop("recount the limits", audit.turn),
         Loop("show packages and alerts", PackageGauges(engine, config, states.rows).turn),
-        retention_loop("forget old counts", Retention(engine, clock).delete_old, DELETE_ROWS_MAX, DELETE_EVERY_SECONDS),
+        retention_loop("forget old counts", Retention(engine, clock, lambda: kept).delete_old),
     ]
     app = Service("stats", components).app(title="Spreader stats")
     problems.install(app)

@@ -1,6 +1,8 @@
 """Settings: what the environment configures for stats."""
 
-from pydantic import PositiveInt
+from datetime import timedelta
+
+from pydantic import Field, PositiveInt
 
 from spreader.settings import Settings
 
@@ -9,6 +11,13 @@ class StatsSettings(Settings):
     stats_port: PositiveInt = 8001
     api_key: str | None = None
     """The key that callers send as `Authorization: Bearer …`. Stats does not start without it."""
+    stats_keep_days: float = Field(default=731.0, ge=35.0)
+    """How many days stats keeps counts by hour, counts of messages, ended alerts and automatic changes. Reports and
+    exports show no more than that."""
+
+    @property
+    def keep(self) -> timedelta:
+        return timedelta(days=self.stats_keep_days)
 
     @property
     def required_api_key(self) -> str:

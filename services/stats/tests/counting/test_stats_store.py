@@ -11,12 +11,13 @@ from spreader.contract.events import Counts, CustomerMessage, DeliveryOutcome, L
 from spreader.kafka.bus import PublishFailed
 from spreader.kafka.guarded_consumer import Received
 from spreader.kafka.offset_store import OffsetStore
+from spreader.runtime.retention import Retention
 from spreader.testing import ManualClock
 from stats.core.tally import count_contacts, count_outcomes
 from stats.core.windows import WindowStarts
 from stats.counting.handlers import CountingHandlers
 from stats.counting.lane_closures import LaneClosures
-from stats.counting.retention import Retention
+from stats.counting.retention import old_rows
 from stats.counting.store import CountStore
 from stats.testing import StatsHarness, package, profile
 
@@ -138,7 +139,8 @@ async def test_minutes_are_deleted_after_two_weeks_of_system_time(
     counting: CountingHandlers, store: CountStore
 ) -> None:
     await counting.on_outcomes([sent(1), sent(2, NOON + timedelta(days=13))])
-    retention = Retention(store.engine, ManualClock(NOON + timedelta(days=14, minutes=1)))
+    now = ManualClock(NOON + timedelta(days=14, minutes=1))
+    retention = Retention(store.engine, now, lambda: old_rows(timedelta(days=731)))
     assert await retention.delete_old(10_000) < 10_000
     assert await windows(store) == Windows()
     assert (await windows(store, NOON + timedelta(days=13))).hour == Counts(sent=1, sent_open=1)

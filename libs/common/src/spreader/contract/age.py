@@ -8,7 +8,7 @@ seven and a half days (`spreader.kafka.topics`)."""
 REPEATED_WITHIN = timedelta(hours=72)
 """A caller may repeat a request for this long after the first time, because ingress keeps its `Idempotency-Key` for
 this long."""
-REMEMBERED = "12 days"
+REMEMBERED = timedelta(days=12)
 """For this long, in wall time, a service remembers what it did. It is longer than `OLDEST` and `REPEATED_WITHIN`
 together."""
 REFUSED = (

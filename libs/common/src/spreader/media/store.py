@@ -6,7 +6,7 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from pathlib import Path
 from weakref import WeakValueDictionary
 
@@ -18,6 +18,7 @@ from spreader.clock import Now
 from spreader.contract import content
 from spreader.media.safe_fetch import MediaDownloader, MediaRefused, MediaUnavailable
 from spreader.media.types import HEAD_BYTES, RULES, content_kinds, detect_type, image_problem, objection
+from spreader.media.use_index import UseIndex, delete, names
 
 __all__ = ["MediaCache", "MediaFile", "MediaInfo", "MediaRefused", "MediaStore", "MediaUnavailable", "inspect_file"]
 
@@ -100,7 +101,7 @@ class MediaStore:
 
     async def put(self, data: bytes, filename: str | None) -> MediaInfo:
         """Store a file, unless it is stored already. Raises `MediaRefused`."""
-        info = await asyncio.to_thread(inspect_file, data, filename, self._today)
+        info = await asyncio.to_thread(inspect_file, data, filename, self.today)
         if await self.info(info.media_id) is None:
             await obstore.put_async(self._open, info.media_id, data)
         await self._put_info(info)
@@ -114,36 +115,44 @@ class MediaStore:
             return None
 
     async def mark_used(self, info: MediaInfo) -> None:
-        """Record that a message uses the file today, so that `delete_unused` keeps it."""
-        if info.used_on != self._today:
-            await self._put_info(replace(info, used_on=self._today))
+        """Record that a message uses the file today, so that it is not deleted as unused."""
+        if info.used_on != self.today:
+            await self._put_info(replace(info, used_on=self.today))
+            await self.use_index.remove(info.media_id, info.used_on)
 
     async def read(self, media_id: str) -> bytes:
         """The file's bytes. Raises `FileNotFoundError`."""
         result = await obstore.get_async(self._open, media_id)
         return bytes(await result.bytes_async())
 
-    async def delete_unused(self, unused_for: timedelta) -> int:
-        """Delete the files that no message has used for this long. Returns how many it deleted."""
-        before, deleted = (self._now() - unused_for).date(), 0
-        async for media_id in self._ids():
-            info = await self.info(media_id)
-            if info is not None and info.used_on < before:
-                await obstore.delete_async(self._open, [f"{media_id}{_INFO_SUFFIX}", media_id])
-                deleted += 1
-        return deleted
+    async def delete_if_unused(self, media_id: str, day: date, before: date) -> bool:
+        """Take the entry of `day` out of the index, and delete the file unless a message used it on `before` or later.
+        Returns whether it deleted the file."""
+        info = await self.info(media_id)
+        is_used = info is not None and info.used_on >= before
+        if info is not None and is_used:
+            await self.use_index.add(media_id, info.used_on)
+        else:
+            await delete(self._open, f"{media_id}{_INFO_SUFFIX}", media_id)
+        await self.use_index.remove(media_id, day)
+        return not is_used
 
-    async def _ids(self) -> AsyncIterator[str]:
-        async for page in obstore.list(self._open):
-            for item in page:
-                if item["path"].endswith(_INFO_SUFFIX):
-                    yield item["path"].removesuffix(_INFO_SUFFIX)
+    async def media_ids(self) -> AsyncIterator[str]:
+        async for path in names(self._open):
+            if path.endswith(_INFO_SUFFIX):
+                yield path.removesuffix(_INFO_SUFFIX)
+
+    @property
+    def use_index(self) -> UseIndex:
+        return UseIndex(self._open)
 
     async def _put_info(self, info: MediaInfo) -> None:
+        """The index gets its entry first, because the deletion finds no file without an entry."""
+        await self.use_index.add(info.media_id, info.used_on)
         await obstore.put_async(self._open, f"{info.media_id}{_INFO_SUFFIX}", _MEDIA_INFO.dump_json(info))
 
     @property
-    def _today(self) -> date:
+    def today(self) -> date:
         now: datetime = self._now()
         return now.date()
 
@@ -215,4 +224,4 @@ def _opened(location: str) -> ObjectStore:
     kind, _, rest = location.partition(":")
     if kind != "file":
         return from_url(location)
-    return LocalStore(Path(rest).absolute(), mkdir=True)
+    return LocalStore(Path(rest).absolute(), automatic_cleanup=True, mkdir=True)

@@ -32,6 +32,13 @@ EVENT_LOOP_STOPS = Histogram(
     "Stops of the event loop that were longer than 50 ms: no request or record was handled meanwhile.",
     buckets=(0.1, 0.2, 0.5, 1, 2, 5, 10),
 )
+DELETED_ROWS = Counter("spreader_deleted_rows", "Rows that were deleted because they were old.", ["table"])
+OLDEST_ROW = Gauge("spreader_oldest_row_seconds", "Age of the oldest row of a table with a retention.", ["table"])
+OVERDUE_ROWS = Gauge(
+    "spreader_overdue_rows_seconds",
+    "How long the oldest row that may be deleted has been kept beyond its retention. 0: there is none.",
+    ["table"],
+)
 BUILD = Gauge("spreader_build_info", "Always 1; the labels name the service and its version.", ["service", "version"])
 
 

@@ -76,6 +76,8 @@ class ApiMessage(ApiModel):
 class ApiMessageList(ApiModel):
     data: tuple[ApiMessage, ...]
     next_cursor: str | None = None
+    kept_days: float | None = None
+    """How many days a message is kept after its last event. None: ingress is older."""
 
 
 class ApiDelivery(ApiModel):

@@ -28,12 +28,14 @@ def _page_request(
 PageParameters = Annotated[PageRequest, Depends(_page_request)]
 
 
-def page_response(page_request: PageRequest, ids: Sequence[str], rows: Sequence[dict[str, Any]]) -> ApiResponse:
-    """The page as a response, with a `Link` to the next page if there is one.
+def page_response(
+    page_request: PageRequest, ids: Sequence[str], rows: Sequence[dict[str, Any]], **more: Any
+) -> ApiResponse:
+    """The page as a response, with a `Link` to the next page if there is one. `more`: further fields of the body.
 
     `rows` were read with `page_request.read_limit`, so an extra row shows that there is a next page. `ids` has for each
     row the text that the cursor after this row contains.
     """
     cursor = page_request.next_cursor(ids)
     link = {"Link": f'<{page_request.next_url(cursor)}>; rel="next"'} if cursor else {}
-    return ApiResponse(200, {"data": rows[: page_request.limit], "next_cursor": cursor}, link)
+    return ApiResponse(200, {"data": rows[: page_request.limit], "next_cursor": cursor, **more}, link)

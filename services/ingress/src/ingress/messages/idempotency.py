@@ -78,10 +78,6 @@ class IdempotentResponses:
         await self._run(sql.SAVE, **row_key, claim=claim, status=response.status, body=body)
         return response
 
-    async def delete_old(self, rows_max: int) -> int:
-        """Delete at most `rows_max` responses that are older than 72 hours. Returns how many it deleted."""
-        return await self._run(sql.DELETE_OLD, limit=rows_max)
-
     async def _stored(self, row_key: dict[str, str], body_hash: str) -> ApiResponse:
         async with autocommit(self.engine) as connection:
             rows = fetched(sql.StoredResponse, await connection.execute(sql.RESPONSE, row_key))

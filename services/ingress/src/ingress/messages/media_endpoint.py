@@ -1,11 +1,7 @@
-"""Media endpoint: receives files and describes them. A message refers to a file by its `media_id`.
-
-Media retention: deletes files that no message has used for `media_keep_days`.
-"""
+"""Media endpoint: receives files and describes them. A message refers to a file by its `media_id`."""
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
@@ -28,7 +24,6 @@ from spreader.text.clean_text import find_unstorable
 FORM_BYTES_MAX = BYTES_MAX + 64 * 1024
 """The largest allowed file and 64 KiB for the form around it."""
 FILE_ADVICE = f"A file may have at most {BYTES_MAX} bytes."
-DELETE_EVERY_SECONDS = 3600.0
 
 Filename = Annotated[str | None, Query(min_length=1, max_length=FILENAME_CHARACTERS_MAX)]
 
@@ -83,19 +78,6 @@ class MediaEndpoint:
             problems=(404,),
         )
         return router
-
-
-@dataclass(frozen=True, slots=True)
-class MediaRetention:
-    """`keep_days`: how many days a file is kept after its upload or its last use by a message."""
-
-    store: MediaStore
-    keep_days: float
-
-    async def run_once(self) -> float:
-        """Delete files that were not used for `keep_days`. Returns the seconds until the next run."""
-        await self.store.delete_unused(timedelta(days=self.keep_days))
-        return DELETE_EVERY_SECONDS
 
 
 def _body(file: MediaInfo) -> dict[str, Any]:

@@ -38,8 +38,3 @@ UPDATE ingress.answer SET status = :status, body = :body WHERE route = :route AN
 RELEASE = text("""
 UPDATE ingress.answer SET claim = '' WHERE route = :route AND key = :key AND claim = :claim""")
 DROP = text("DELETE FROM ingress.answer WHERE route = :route AND key = :key AND claim = :claim")
-DELETE_OLD = text("""
-DELETE FROM ingress.answer WHERE (route, key) IN (
-    SELECT route, key FROM ingress.answer WHERE taken_at < clock_timestamp() - interval '72 hours' LIMIT :limit
-    FOR UPDATE SKIP LOCKED)""")
-"""A locked row is skipped, because a request is just claiming it. The claim makes the row new again."""

@@ -161,10 +161,10 @@ response.
 """
 
 DELETE_OLD = text("""
-DELETE FROM ingress.receipt_waiting WHERE ctid IN (
+DELETE FROM ingress.receipt_waiting WHERE ctid = ANY (ARRAY(
     SELECT ctid FROM ingress.receipt_waiting
     WHERE kept_at < now() - interval '1 day'
        OR kept_at < (SELECT kept_at FROM ingress.receipt_waiting ORDER BY kept_at DESC
                         OFFSET CAST(:kept_max AS bigint) - 1 LIMIT 1)
-    ORDER BY kept_at LIMIT :limit)""")
+    ORDER BY kept_at LIMIT CAST(:limit AS int)))""")
 """Deletes receipts that have waited for a day. If more than `kept_max` are waiting, also deletes the oldest."""

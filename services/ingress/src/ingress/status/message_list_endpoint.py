@@ -21,8 +21,11 @@ LaneFilter = Annotated[Lane | None, Query(description="Only messages of this lan
 
 @dataclass(frozen=True, slots=True)
 class MessageListEndpoint:
+    """`kept_days`: how many days a message is kept after its last event."""
+
     projection: StatusProjection
     config_cache: IngressConfigCache
+    kept_days: float
 
     async def list(self, package_id: PathId, page_request: PageParameters, lane: LaneFilter = None) -> Response:
         self.config_cache.require_package(package_id)
@@ -30,7 +33,8 @@ class MessageListEndpoint:
             package_id, lane, _position(page_request.after), page_request.read_limit
         )
         positions = [f"{message.accepted_at.isoformat()} {message.message_id}" for message in messages]
-        return page_response(page_request, positions, [message_body(message) for message in messages]).render()
+        rows = [message_body(message) for message in messages]
+        return page_response(page_request, positions, rows, kept_days=self.kept_days).render()
 
     def routes(self) -> APIRouter:
         router = APIRouter(prefix=f"{API}/packages/{{package_id}}/messages", tags=["messages"])
@@ -58,4 +62,4 @@ def _position(after: str | None) -> ListPosition | None:
         raise Problem(CURSOR, "`cursor` was not returned by this list. Use the `next_cursor` of a page.") from None
 
 
-PAGE_EXAMPLE: dict[str, Any] = {"data": [MESSAGE_EXAMPLE], "next_cursor": None}
+PAGE_EXAMPLE: dict[str, Any] = {"data": [MESSAGE_EXAMPLE], "next_cursor": None, "kept_days": 180.0}

@@ -99,7 +99,11 @@ READ_HOUR_COUNT = text(f"""
 INSERT INTO pacer.habit AS known (package_id, recipient, hour, readings)
 SELECT package_id, recipient, hour, count(*)
 FROM {unnest(ReadHour, "reading")} GROUP BY package_id, recipient, hour ORDER BY package_id, recipient, hour
-ON CONFLICT (package_id, recipient, hour) DO UPDATE SET readings = known.readings + excluded.readings""")
+ON CONFLICT (package_id, recipient, hour) DO UPDATE
+SET readings = known.readings + excluded.readings,
+    touched_at = CASE WHEN known.touched_at < excluded.touched_at - interval '1 day' THEN excluded.touched_at
+                      ELSE known.touched_at END""")
+"""`touched_at` changes at most once a day, because its index would make each update more expensive."""
 
 READ_HOURS = text("""
 SELECT recipient, hour, readings FROM pacer.habit

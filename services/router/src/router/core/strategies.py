@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-from router.core.candidates import KEPT_MAX
+from router.core.candidates import CHOSEN_KEPT_MAX, KEPT_MAX
 from router.core.loads import Load, balance
 from spreader.contract.configuration import Distribution
 from spreader.contract.ids import ProfileId
@@ -34,11 +34,11 @@ class Allocation:
 
     @property
     def kept_reasons(self) -> dict[ProfileId, str]:
-        """The reasons that a stored record keeps: those of the profiles that got deliveries, and of some of the
+        """The reasons that a stored record keeps: those of the first profiles that got deliveries, and of some of the
         others."""
         chosen = dict.fromkeys(self.profiles)
         others = (profile for profile in self.reasons if profile not in chosen)
-        shown = [*chosen, *islice(others, KEPT_MAX)]
+        shown = [*islice(chosen, CHOSEN_KEPT_MAX), *islice(others, KEPT_MAX)]
         return {profile: self.reasons[profile] for profile in shown if profile in self.reasons}
 
 

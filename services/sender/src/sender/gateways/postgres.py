@@ -31,12 +31,6 @@ class PostgresUploads:
         async with autocommit(self.engine) as connection:
             await connection.execute(FORGET_UPLOAD, {"account": account, "name": upload_id})
 
-    async def delete_old(self, older_than: timedelta, limit: int) -> int:
-        """Deletes up to `limit` old uploads; returns how many it deleted."""
-        params = {"seconds": older_than.total_seconds(), "limit": limit}
-        async with autocommit(self.engine) as connection:
-            return (await connection.execute(DELETE_OLD_UPLOADS, params)).rowcount
-
 
 @dataclass(frozen=True, slots=True)
 class CheckedNumber:
@@ -153,11 +147,6 @@ VALUES (:account, :sha256, :type, :name, statement_timestamp())
 ON CONFLICT (account, sha256, type) DO UPDATE SET name = excluded.name, uploaded_at = excluded.uploaded_at""")
 
 FORGET_UPLOAD = text("DELETE FROM sender.upload WHERE account = :account AND name = :name")
-
-DELETE_OLD_UPLOADS = text("""
-DELETE FROM sender.upload WHERE (account, sha256, type) IN (
-    SELECT account, sha256, type FROM sender.upload
-    WHERE uploaded_at < statement_timestamp() - make_interval(secs => :seconds) ORDER BY uploaded_at LIMIT :limit)""")
 
 FIND_NUMBERS = text("""
 SELECT number, is_there AS exists, checked_at, address FROM sender.number

@@ -31,7 +31,6 @@ from sender.ledger.delivery_rows import (
 )
 from sender.ledger.sql import (
     CLAIM,
-    DELETE_SETTLED,
     DUE_WORK,
     INSERT_DELIVERIES,
     MARK_PUBLISHED,
@@ -161,12 +160,6 @@ class DeliveryLedger:
     async def mark_published(self, keys: Sequence[ClaimKey]) -> None:
         async with autocommit(self.engine) as connection:
             await connection.execute(MARK_PUBLISHED, arrays(ClaimKey, keys))
-
-    async def delete_settled(self, older_than: timedelta, limit: int) -> int:
-        """Deletes up to `limit` deliveries that were settled at least `older_than` ago; returns how many it deleted."""
-        params = {"lane": self.lane, "seconds": older_than.total_seconds(), "limit": limit}
-        async with autocommit(self.engine) as connection:
-            return (await connection.execute(DELETE_SETTLED, params)).rowcount
 
     async def _insert(self, connection: AsyncConnection, deliveries: Sequence[Delivery]) -> set[str]:
         newest: dict[str, Delivery] = {}

@@ -142,23 +142,7 @@ USING (SELECT unpublished.delivery_id, unpublished.claim
        ORDER BY unpublished.delivery_id, unpublished.claim FOR UPDATE OF unpublished) AS published
 WHERE unpublished.delivery_id = published.delivery_id AND unpublished.claim = published.claim""")
 
-DELETE_SETTLED = text("""
-DELETE FROM sender.delivery WHERE delivery_id IN (
-    SELECT delivery_id FROM sender.delivery
-    WHERE state = 'settled' AND lane = :lane AND due_at < statement_timestamp() - make_interval(secs => :seconds)
-    ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED)""")
-
 INSERT_CANCELLATIONS = text("""
 INSERT INTO sender.cancellation (message_id)
 SELECT message_id FROM unnest(CAST(:message_id AS text[])) AS cancelled (message_id)
 ORDER BY message_id ON CONFLICT DO NOTHING""")
-
-# A cancellation is kept for as long as an unsettled delivery may need it, even after the sender was away for long.
-DELETE_CANCELLATIONS = text("""
-DELETE FROM sender.cancellation WHERE message_id IN (
-    SELECT message_id FROM sender.cancellation AS old
-    WHERE noted_at < statement_timestamp() - make_interval(secs => :seconds)
-      AND NOT EXISTS (SELECT FROM sender.delivery
-                      WHERE delivery.lane = 'open' AND delivery.state <> 'settled'
-                        AND delivery.message_id = old.message_id)
-    ORDER BY noted_at LIMIT :limit)""")

@@ -7,23 +7,31 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from aiohttp import web
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from sender.core.delivery import Delivery
 from sender.core.gateway_answer import GatewayAnswer, SendRefused
 from sender.gateways.driver import Driver
 from sender.ledger.claim import Claim, StartingCall
 from sender.ledger.postgres import DeliveryLedger
+from sender.ledger.retention import old_rows
 from spreader.contract.configuration import Gateway, Package, Profile
 from spreader.contract.content import TextContent
 from spreader.contract.events import DeliveryReleased, Event, PackageConfigured, ReplyDeliveryAssigned
 from spreader.contract.ids import delivery_id
 from spreader.kafka.bus import PublishFailed
 from spreader.kafka.guarded_consumer import Received
+from spreader.runtime.retention import Retention
 from spreader.testing import MemoryBus, MemoryTable
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HELLO = TextContent(type="text", text="Hello!")
 PHONE = "201000000001"
+
+
+def forgetting(engine: AsyncEngine, keep: timedelta, now: datetime = NOON) -> Retention:
+    """The retention of the sender, which here keeps everything for `keep`."""
+    return Retention(engine, lambda: now, lambda: old_rows(keep, keep, keep))
 
 
 def reply(name: str = "m1", recipient: str = PHONE, attempt: int = 1, profile_id: str = "p1") -> ReplyDeliveryAssigned:

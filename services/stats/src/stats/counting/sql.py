@@ -136,9 +136,10 @@ ORDER BY profile_id, recipient FOR UPDATE OF contact""")
 
 SAVE_CONTACTS = text(f"""
 UPDATE stats.contact SET {", ".join(f"{name} = new.{name}" for name in columns(ContactHistory).split(", "))},
-    touched_at = now()
+    touched_at = CASE WHEN contact.touched_at < now() - interval '1 day' THEN now() ELSE contact.touched_at END
 FROM {unnest(ContactRow, "new")}
 WHERE contact.profile_id = new.profile_id AND contact.recipient = new.recipient""")
+"""`touched_at` changes at most once a day, because its index would make each update more expensive."""
 
 SENT_SINCE = text(f"""
 SELECT wanted.profile_id, delivery.sent_at

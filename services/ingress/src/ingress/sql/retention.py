@@ -1,0 +1,69 @@
+"""Retention: which rows of the ingress are old, and the statements that delete old messages with their deliveries."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import text
+
+from spreader.contract.age import REPEATED_WITHIN
+from spreader.runtime.retention import OldRows
+
+
+@dataclass(frozen=True, slots=True)
+class OldMessage:
+    message_id: str
+    accepted_at: datetime
+    recipients: int
+
+
+@dataclass(frozen=True, slots=True)
+class RemovedMessage:
+    """A message that is gone, whose deliveries are being deleted. `is_last_look`: whether this is the second time."""
+
+    message_id: str
+    due_at: datetime
+    is_last_look: bool
+
+
+def old_rows(keep_changes: timedelta) -> tuple[OldRows, ...]:
+    return (
+        OldRows("ingress.answer", "taken_at", REPEATED_WITHIN),
+        OldRows("ingress.change", "at", keep_changes, is_system_time=True),
+    )
+
+
+OLD_MESSAGES = text("""
+SELECT message_id, accepted_at, recipients FROM ingress.message
+WHERE (accepted_at, message_id) > (CAST(:after AS timestamptz), CAST(:after_id AS text)) AND accepted_at < :before
+ORDER BY accepted_at, message_id LIMIT :limit""")
+
+REMOVE_MESSAGES = text("""
+WITH removed AS (
+    DELETE FROM ingress.message WHERE message_id = ANY (CAST(:message_ids AS text[]))
+      AND NOT EXISTS (
+          SELECT FROM ingress.delivery
+          WHERE delivery.message_id = message.message_id AND (stage = 0 OR at >= CAST(:before AS timestamptz)))
+    RETURNING message_id)
+INSERT INTO ingress.removed_message (message_id) SELECT message_id FROM removed ORDER BY message_id
+ON CONFLICT (message_id) DO UPDATE SET removed_at = excluded.removed_at, due_at = excluded.due_at""")
+"""Removes the messages whose deliveries have all ended, the last one long ago."""
+
+OLDEST_MESSAGE = text("SELECT accepted_at FROM ingress.message ORDER BY accepted_at, message_id LIMIT 1")
+
+REMOVED_MESSAGES = text("""
+SELECT message_id, due_at, due_at > removed_at AS is_last_look FROM ingress.removed_message
+WHERE due_at <= statement_timestamp() ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED""")
+
+DELETE_DELIVERIES = text("""
+DELETE FROM ingress.delivery WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM ingress.delivery WHERE message_id = ANY (CAST(:message_ids AS text[]))
+    LIMIT CAST(:rows AS int)))""")
+
+LOOK_AGAIN = text("""
+UPDATE ingress.removed_message SET due_at = removed_at + CAST(:again_after AS interval)
+WHERE message_id = ANY (CAST(:message_ids AS text[]))""")
+
+FORGET_REMOVED = text("""
+DELETE FROM ingress.removed_message WHERE message_id = ANY (CAST(:message_ids AS text[]))""")
+
+MEDIA_TURN = text("SELECT pg_try_advisory_xact_lock(hashtext('retention'), hashtext('media'))")
