@@ -58,6 +58,27 @@ async def test_unhandled_records_are_the_lag_until_they_are_handled(harness: Top
     await until(lambda: shown("spreader_consumer_oldest_seconds", harness) == 0)
 
 
+async def test_a_consumer_that_fetches_what_it_lacked_is_no_longer_behind(harness: TopicHarness) -> None:
+    """Dies when newer records count: under load, a consumer would seem to be behind for ever, and stats would evaluate
+    no profile."""
+    slow = Slow()
+    component = await harness.join(slow)
+    await component.stop_checks()
+    for number in range(2):
+        before = time.monotonic()
+        await harness.put(alert(2 * number))
+        await slow.begun.wait()
+        await harness.put(alert(2 * number + 1))  # it is not fetched before the handler returns
+        await component.check()
+        assert 0 < component.behind_seconds <= time.monotonic() - before
+        slow.gate.set()
+        await harness.wait_until_consumed()
+        slow.gate.clear()
+        slow.begun.clear()
+    await component.check()
+    assert component.behind_seconds == 0
+
+
 async def test_a_check_of_many_idle_readers_is_answered_at_once(harness: TopicHarness) -> None:
     """Each request for an end over a reader's own connection would wait for the long poll, half a second each."""
 

@@ -35,6 +35,14 @@ class PartitionBacklog:
     unfetched: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Behind:
+    """A check found records that a consumer had not fetched. `ends`: the ends of the partitions at that check."""
+
+    since: float
+    ends: Mapping[TopicPartition, int]
+
+
 class KafkaComponent(Probe):
     def __init__(
         self,
@@ -54,7 +62,7 @@ class KafkaComponent(Probe):
         self._topic_ids = TopicIds(settings)
         self._known_ids: dict[str, str] = {}
         self._ends = EndOffsets(settings)
-        self._behind_since: dict[int, float] = {}
+        self._behind: dict[int, _Behind] = {}
         self.cluster_id: str | None = None
         """The id of the cluster that answered last. None: no cluster has answered yet."""
 
@@ -108,15 +116,15 @@ class KafkaComponent(Probe):
         Then only a restart helps."""
         now = time.monotonic()
         return not self._lost_groups() and all(
-            now - max(since, self._consumers[number].last_call) < STUCK_SECONDS
-            for number, since in self._behind_since.items()
+            now - max(behind.since, self._consumers[number].last_call) < STUCK_SECONDS
+            for number, behind in self._behind.items()
         )
 
     @property
     def behind_seconds(self) -> float:
-        """How many seconds ago a consumer fell behind: since then, every check has found records that it has not
-        fetched. If several consumers are behind, the longest time counts. 0: the last check found no such records."""
-        return time.monotonic() - min(self._behind_since.values()) if self._behind_since else 0.0
+        """How many seconds ago a consumer fell behind: it has not fetched all records of a check of that time. If
+        several consumers are behind, the longest time counts. 0: no consumer is behind."""
+        return time.monotonic() - min(behind.since for behind in self._behind.values()) if self._behind else 0.0
 
     def _lost_groups(self) -> list[str]:
         readers = ((consumer.group, consumer.reader()) for consumer in self._consumers)
@@ -136,6 +144,7 @@ class KafkaComponent(Probe):
             for consumer in self._consumers:
                 if topic in consumer.topics:
                     consumer.rewind(topic)
+            self._behind.clear()  # the ends were those of the old topic
         self._known_ids.update(ids)
 
     async def _measure_lag(self) -> None:
@@ -144,11 +153,26 @@ class KafkaComponent(Probe):
         ends = await self._ends.of(assigned)
         for number, (consumer, reader) in enumerate(zip(self._consumers, readers, strict=True)):
             backlogs = {} if reader is None else await _backlogs(reader, consumer, ends)
-            if any(backlog.unfetched for backlog in backlogs.values()):
-                self._behind_since.setdefault(number, time.monotonic())
-            else:
-                self._behind_since.pop(number, None)
+            self._note_behind(number, ends, backlogs)
             self._publish_metrics(number, consumer, backlogs)
+
+    def _note_behind(
+        self, number: int, ends: Mapping[TopicPartition, int], backlogs: Mapping[TopicPartition, PartitionBacklog]
+    ) -> None:
+        """Newer records than those of the noted check do not count, because under load some are always unfetched."""
+        positions = {
+            partition: ends[partition] - backlog.unfetched
+            for partition, backlog in backlogs.items()
+            if backlog.unfetched
+        }
+        behind = self._behind.get(number)
+        if behind is not None and any(
+            position < behind.ends.get(partition, position) for partition, position in positions.items()
+        ):
+            return
+        self._behind.pop(number, None)
+        if positions:
+            self._behind[number] = _Behind(time.monotonic(), {partition: ends[partition] for partition in positions})
 
     def _publish_metrics(
         self, number: int, consumer: GuardedConsumer[Any], backlogs: Mapping[TopicPartition, PartitionBacklog]
@@ -157,10 +181,10 @@ class KafkaComponent(Probe):
             of_topic = [backlog for partition, backlog in backlogs.items() if partition.topic == topic]
             CONSUMER_LAG.labels(consumer.group, topic).set(sum(backlog.unhandled for backlog in of_topic))
             written = [record.timestamp for partition, record in consumer.in_progress.items() if partition[0] == topic]
-            since = self._behind_since.get(number)
+            behind = self._behind.get(number)
             ages = [wall_now().timestamp() - at_ms / 1000 for at_ms in written]
-            if since is not None and any(backlog.unfetched for backlog in of_topic):
-                ages.append(time.monotonic() - since)
+            if behind is not None and any(backlog.unfetched for backlog in of_topic):
+                ages.append(time.monotonic() - behind.since)
             CONSUMER_OLDEST.labels(consumer.group, topic).set(max(ages, default=0.0))
 
 
