@@ -4,8 +4,11 @@ import asyncio
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 
-from spreader.runtime.loop_watch import STOP_SECONDS, LoopWatch
+import pytest
+
+from spreader.runtime.loop_watch import IDLE_TICK_SECONDS, STOP_SECONDS, TICK_SECONDS, LoopWatch
 from spreader.telemetry.metrics import EVENT_LOOP_STOPS
 
 
@@ -39,6 +42,31 @@ async def test_a_stopped_watch_counts_nothing() -> None:
         pass
     await asyncio.sleep(0)
     assert stops()[0] == count
+
+
+async def test_an_idle_loop_is_watched_with_few_ticks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time of the loop and of the processor is that of the test. Dies when an idle loop ticks as often as a busy
+    one."""
+    loop, used, dues = asyncio.get_running_loop(), [0.0], list[float]()
+    now, ticks = [0.0], list[Callable[[asyncio.AbstractEventLoop], None]]()
+    monkeypatch.setattr(loop, "time", lambda: now[0])
+
+    def call_at(due: float, tick: Callable[[asyncio.AbstractEventLoop], None], _: object) -> None:
+        dues.append(due)
+        ticks.append(tick)
+
+    monkeypatch.setattr(loop, "call_at", call_at)
+    watch = LoopWatch(lambda: used[0])
+    watch.start()
+    waits = list[float]()
+    for is_idle in (True, True, False, True):
+        waits.append(dues[-1] - now[0])
+        now[0] = dues[-1]
+        used[0] += 0.0 if is_idle else waits[-1]
+        ticks[-1](loop)
+    monkeypatch.undo()
+    expected = [TICK_SECONDS, IDLE_TICK_SECONDS, IDLE_TICK_SECONDS, TICK_SECONDS, IDLE_TICK_SECONDS]
+    assert [*waits, dues[-1] - now[0]] == pytest.approx(expected)
 
 
 def test_later_collections_skip_what_the_start_has_made() -> None:

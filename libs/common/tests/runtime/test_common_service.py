@@ -67,6 +67,22 @@ service.run(FastAPI(lifespan=lifespan), Settings(), 0)
 """
 
 
+LOOKS_SELDOM = """
+import contextlib
+from fastapi import FastAPI
+from spreader.runtime import service
+from spreader.settings import Settings
+
+@contextlib.asynccontextmanager
+async def lifespan(_):
+    print("started", flush=True)
+    yield
+
+service.TICK_SECONDS = 3_600
+service.run(FastAPI(lifespan=lifespan), Settings(), 0)
+"""
+
+
 @pytest.fixture(autouse=True)
 def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("spreader.runtime.service.START_BACK_OFF_SECONDS", 0)
@@ -147,6 +163,15 @@ def test_a_process_ends_after_its_signal_also_when_its_shutdown_never_ends() -> 
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 1
     assert b"Timeout" in errors, "the interpreter shows where the process was stuck"
+
+
+def test_a_signal_ends_the_wait_of_the_http_server() -> None:
+    process = subprocess.Popen([sys.executable, "-c", LOOKS_SELDOM], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"started\n"
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=30)
+    assert process.returncode == -signal.SIGTERM
 
 
 async def test_ready_names_the_components_that_are_not_ready_and_why() -> None:

@@ -33,6 +33,8 @@ STOP_SECONDS = 25.0
 STOP_COMPONENT_SECONDS = 1.0
 """Each component has at least this long to stop, even if the others have used up `STOP_SECONDS`."""
 HTTP_DRAIN_SECONDS = 5
+TICK_SECONDS = 1.0
+"""How often the HTTP server sets the time of its `Date` header."""
 EXIT_SECONDS = 38.0
 """A process ends itself if it still runs this long after its stop signal (docker-compose.yml waits for 40 s)."""
 
@@ -169,9 +171,24 @@ def _nothing() -> None:
 class _Server(uvicorn.Server):
     """After the stop signal, a thread of the interpreter ends the process if it still runs after `EXIT_SECONDS`."""
 
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._signalled = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def main_loop(self) -> None:
+        """Looks once a second, and when a signal arrives. uvicorn itself looks ten times a second."""
+        self._loop = asyncio.get_running_loop()
+        while not await self.on_tick(0):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(TICK_SECONDS):
+                    await self._signalled.wait()
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         faulthandler.dump_traceback_later(EXIT_SECONDS, exit=True)
         super().handle_exit(sig, frame)
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._signalled.set)
 
 
 def run(app: FastAPI, settings: Settings, port: int) -> None:
