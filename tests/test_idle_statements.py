@@ -1,12 +1,14 @@
-"""Idling: what all services together ask of Postgres while there is nothing to do."""
+"""Idling: what all services together ask of Postgres and Kafka while there is nothing to do."""
 
 import asyncio
 import time
 from collections import Counter
 from contextlib import AsyncExitStack
+from typing import Any
 
 import httpx
 import pytest
+from aiokafka.conn import AIOKafkaConnection
 from fastapi import FastAPI
 
 from ingress.app import build as build_ingress
@@ -17,6 +19,7 @@ from router.app import build as build_router
 from router.settings import RouterSettings
 from sender.app import build as build_sender
 from sender.settings import SenderSettings
+from spreader.kafka import broker
 from spreader.runtime.migrations.runner import migrate
 from spreader.runtime.postgres import create_engine
 from spreader.settings import Settings
@@ -27,6 +30,8 @@ from stats.settings import StatsSettings
 pytestmark = [pytest.mark.kafka, pytest.mark.postgres, pytest.mark.fresh_servers]
 
 STATEMENTS_PER_SECOND_MAX = 25.0
+REQUESTS_PER_SECOND_MAX = 60.0
+"""To Kafka: 26 heartbeats, a fetch of each consumer in five seconds, and the checks of the servers."""
 TIMEOUT_SECONDS = 120
 AUTHORIZED = {"Authorization": "Bearer key"}
 CHECK = "SELECT 1"
@@ -71,7 +76,19 @@ async def wait_for_checks(sql: SqlCount) -> None:
         await asyncio.sleep(0.05)
 
 
-async def test_idle_services_ask_postgres_little(settings: Settings) -> None:
+def counted_requests(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of all requests to Kafka from now on."""
+    send, requests = getattr(broker, "_send"), list[str]()  # noqa: B009 - private
+
+    def counted(connection: AIOKafkaConnection, request: Any, *arguments: Any, **options: Any) -> Any:
+        requests.append(type(request).__name__)
+        return send(connection, request, *arguments, **options)
+
+    monkeypatch.setattr(broker, "_send", counted)
+    return requests
+
+
+async def test_idle_services_ask_little(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     async with asyncio.timeout(TIMEOUT_SECONDS), AsyncExitStack() as stack:
         for service in ("ingress", "router", "pacer", "sender", "stats"):  # Alembic migrates one schema at a time
             await migrated(settings, service)
@@ -80,13 +97,14 @@ async def test_idle_services_ask_postgres_little(settings: Settings) -> None:
         for app in started:
             await stack.enter_async_context(app.router.lifespan_context(app))
         await asyncio.gather(*map(wait_until_ready, started))
-        seen = ""
+        requests, seen = counted_requests(monkeypatch), ""
         for _ in range(WINDOWS_MAX):
-            before, began = len(sql.statements), time.monotonic()
+            before, requests_before, began = len(sql.statements), len(requests), time.monotonic()
             await wait_for_checks(sql)
             statements, seconds = sql.statements[before:], time.monotonic() - began
-            if len(statements) / seconds < STATEMENTS_PER_SECOND_MAX:
+            asked = requests[requests_before:]
+            if len(statements) < STATEMENTS_PER_SECOND_MAX * seconds and len(asked) < REQUESTS_PER_SECOND_MAX * seconds:
                 return
             kinds = Counter(" ".join(statement.split())[:80] for statement in statements)
-            seen = f"in {seconds:.0f} s: {kinds.most_common()}"
+            seen = f"in {seconds:.0f} s: {kinds.most_common()}, {Counter(asked)}"
     raise AssertionError(seen)

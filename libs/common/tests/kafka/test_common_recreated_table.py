@@ -44,6 +44,7 @@ async def test_a_table_of_a_recreated_topic_drops_old_states_and_keeps_packages(
 ) -> None:
     """The new topic has more records than the old one had, so Kafka does not refuse the old offset."""
     monkeypatch.setattr(module, "TOPIC_CHECK_SECONDS", 0.1)
+    monkeypatch.setattr(module, "POLL_MS", 1_000)
     own = uuid.uuid4().hex[:8]
     broker = create_broker(settings, "test")
     states, packages = Table(settings, ProfileState), Table(settings, PackageConfigured)

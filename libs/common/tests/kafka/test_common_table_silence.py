@@ -8,6 +8,7 @@ import pytest
 
 from local.testbed.workbench import Workbench
 from spreader.contract.events import ProfilePace
+from spreader.kafka import batching
 from spreader.kafka.table import Table
 from spreader.settings import Settings
 
@@ -15,7 +16,8 @@ pytestmark = [pytest.mark.kafka, pytest.mark.timeout(180)]
 
 PATIENCE_SECONDS = 90
 SILENCE_SECONDS = 2.5
-"""Longer than an idle broker needs for an empty answer to a fetch (0.5 s)."""
+"""Longer than an idle broker needs for an empty answer to a fetch."""
+WAIT_MS = 500
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -24,7 +26,10 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.02)
 
 
-async def test_only_an_absent_broker_is_silent(kafka_servers: str, servers: Workbench) -> None:
+async def test_only_an_absent_broker_is_silent(
+    kafka_servers: str, servers: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batching, "FETCH_WAIT_MS", WAIT_MS)
     table = Table(Settings(kafka_bootstrap_servers=kafka_servers), ProfilePace)
     assert table.silent_seconds == 0
     await table.start()

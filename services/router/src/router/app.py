@@ -39,7 +39,7 @@ from spreader.kafka.dead_letter import DeadLetterBus
 from spreader.kafka.group_progress import GroupProgress
 from spreader.kafka.guarded_consumer import GuardedConsumer
 from spreader.kafka.offset_store import OffsetStoreComponent
-from spreader.kafka.subscription import GATHER_BRIEFLY, GATHER_COMMITS
+from spreader.kafka.subscription import GATHER, GATHER_COMMITS
 from spreader.kafka.table import Table
 from spreader.runtime.loop import Loop
 from spreader.runtime.postgres import create_engine
@@ -89,7 +89,7 @@ def build(settings: RouterSettings) -> FastAPI:
     requests.subscribe(open_broker, settings, OPEN_RECORDS_MAX)
     returns.subscribe(open_broker, settings, OPEN_RECORDS_MAX)
     consent_changes.subscribe(open_broker, settings)
-    outcomes.subscribe(open_broker, settings, gathering=GATHER_BRIEFLY)
+    outcomes.subscribe(open_broker, settings, gathering=GATHER)
     open_consumers = (requests, returns, consent_changes, outcomes)
 
     reply_consumers = (

@@ -1,22 +1,37 @@
-"""Batching: a consumer that reads in batches and can commit in batches.
+"""Batching: consumers that fetch, hand over and commit many records at once.
 
-It returns a batch as soon as the first record arrives, or a chosen time later with more records. FastStream alone polls
-every `batch_timeout_ms` and sleeps for the same time after each empty poll. A record that arrives during the sleep
-would wait until the sleep ends, and each idle subscriber would poll 25 times a second.
+They return a batch as soon as a record arrives, and ask for the next one at once or a chosen time later. FastStream
+alone polls every `batch_timeout_ms` and sleeps for the same time after each empty poll. A record that arrives during
+the sleep would wait until the sleep ends, and each idle subscriber would poll 25 times a second.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
-from aiokafka.errors import ConsumerStoppedError, KafkaError, RequestTimedOutError
+from aiokafka.client import AIOKafkaClient
+from aiokafka.cluster import ClusterMetadata
+from aiokafka.errors import KafkaError, RequestTimedOutError
+from aiokafka.protocol.fetch import FetchRequest
+
+from spreader.settings import Settings
 
 log = structlog.get_logger()
 
-IDLE_MS = 500
-GATHER_STEP_SECONDS = 0.1
+IDLE_MS = 5_000
+FETCH_WAIT_MS = 5_000
+"""A broker answers a fetch as soon as there is a record. Without records, it answers after this time. It must be
+shorter than REQUEST_TIMEOUT_MS."""
+TRIAL_WAIT_MS = 500
+"""The in-memory broker of a trial looks for records only from time to time."""
+FETCHES = "fetches"
+"""The name of the connections on which a client sends nothing but fetches."""
+PARTIAL_WAIT_MS = 100
+PAUSE_BYTES_MAX = 100_000
+"""If Kafka returned more bytes than this, many records wait, so the next fetch follows at once."""
 COMMIT_SECONDS = 20.0
 COMMIT_EVERY_SECONDS = 1.0
 FLUSH_SECONDS = 5.0
@@ -24,6 +39,97 @@ FLUSH_SECONDS = 5.0
 reader only reads some records again."""
 
 Batches = dict[TopicPartition, list[ConsumerRecord[Any, Any]]]
+Leaders = Mapping[int, int | None]
+"""The id of the broker that leads each partition of a topic. It is None or -1 while there is none."""
+
+
+def fetch_wait_ms(settings: Settings) -> int:
+    return TRIAL_WAIT_MS if settings.kafka_alone else FETCH_WAIT_MS
+
+
+@dataclass(frozen=True, slots=True)
+class NothingFetched:
+    """What a fetcher gets instead of an answer. It then makes its next request, with the positions of then."""
+
+    topics: tuple[()] = ()
+
+
+class Fetches:
+    """Sends the fetches of a consumer, and lets each of them wait at the broker for as long as that does no harm.
+
+    A broker answers the requests of a connection one after the other. So a fetch that waits for records holds up
+    everything behind it on its connection: the fetch for a new assignment or a new position, and any other question.
+    Therefore fetches have connections of their own. A fetch that is out of date is ended by closing its connection.
+    """
+
+    def __init__(self, client: AIOKafkaClient, is_partial: Callable[[], bool]) -> None:
+        """`is_partial`: whether a fetch leaves out partitions, because their last records were not taken yet."""
+        self._client: Any = client
+        self._send: Any = client.send
+        self._is_partial = is_partial
+        self._interrupts = 0
+        self._leaders: Mapping[str, Leaders] = {}
+        self._next: dict[Any, float] = {}
+        self.pause_seconds = 0.0
+        """After an answer with records, the next fetch waits this long. So one fetch brings the records of this time.
+        A full answer causes no wait."""
+        client.cluster.add_listener(self._on_metadata)
+
+    async def send(self, node_id: Any, request: Any, **options: Any) -> Any:
+        """Takes the place of the client's own `send`."""
+        if not isinstance(request, FetchRequest):
+            return await self._send(node_id, request, **options)
+        loop = asyncio.get_running_loop()
+        if (pause := self._next.pop(node_id, 0.0) - loop.time()) > 0:
+            await asyncio.sleep(pause)
+            return NothingFetched()
+        if self._is_partial():
+            setattr(request, "_max_wait_ms", PARTIAL_WAIT_MS)  # noqa: B010 - aiokafka shows it nowhere else
+        began = self._interrupts
+        await self._client.ready(node_id, group=FETCHES)
+        if self._interrupts != began:
+            return NothingFetched()
+        try:
+            answer: Any = await self._send(node_id, request, group=FETCHES)
+        except asyncio.CancelledError:
+            self._close(node_id)  # the assignment is another one, or the consumer stops
+            raise
+        except KafkaError:
+            if self._interrupts != began:
+                return NothingFetched()
+            raise
+        if 0 < _bytes_of(answer) < PAUSE_BYTES_MAX:
+            self._next[node_id] = loop.time() + self.pause_seconds
+        return answer
+
+    def interrupt(self) -> None:
+        """End the fetches in flight, because they do not ask for what is wanted now."""
+        self._interrupts += 1
+        for node_id, group in list(self._client._conns):
+            if group == FETCHES:
+                self._close(node_id)
+
+    def _close(self, node_id: Any) -> None:
+        connection = self._client._conns.pop((node_id, FETCHES), None)
+        if connection is not None:
+            connection.close()
+
+    def _on_metadata(self, cluster: ClusterMetadata) -> None:
+        """If partitions have moved to another broker, a fetch in flight there does not ask for them."""
+        leaders = {topic: _leaders(cluster, topic) for topic in cluster.topics()}
+        if any(leaders.get(topic, before) != before for topic, before in self._leaders.items()):
+            self.interrupt()
+        self._leaders = leaders
+
+
+def _leaders(cluster: ClusterMetadata, topic: str) -> Leaders:
+    partitions = cluster.partitions_for_topic(topic) or ()
+    return {number: cluster.leader_for_partition(TopicPartition(topic, number)) for number in partitions}
+
+
+def _bytes_of(answer: Any) -> int:
+    """The size of the records in the answer to a fetch. They are the last field of each partition."""
+    return sum(len(partition[-1] or b"") for _, partitions in answer.topics for partition in partitions)
 
 
 class CommittingConsumer(Protocol):
@@ -106,7 +212,30 @@ class CommitBeforeRevocation(ConsumerRebalanceListener):
         pass
 
 
-class LowLatencyConsumer(AIOKafkaConsumer):
+class PatientConsumer(AIOKafkaConsumer):
+    """Sends its fetches as `Fetches` does."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        # aiokafka's fetcher sees by itself when there is something to do. It looks again after this time.
+        named["consumer_timeout_ms"] = IDLE_MS
+        super().__init__(*arguments, **named)
+        self.fetches = Fetches(self._client, lambda: bool(getattr(self._fetcher, "_records")))  # noqa: B009 - private
+        setattr(self._client, "send", self.fetches.send)  # noqa: B010 - its type does not allow the assignment
+
+    def seek(self, partition: TopicPartition, offset: int) -> None:
+        super().seek(partition, offset)
+        self.fetches.interrupt()
+
+    async def seek_to_beginning(self, *partitions: TopicPartition) -> bool:
+        self.fetches.interrupt()
+        return await super().seek_to_beginning(*partitions)
+
+    async def seek_to_end(self, *partitions: TopicPartition) -> bool:
+        self.fetches.interrupt()
+        return await super().seek_to_end(*partitions)
+
+
+class LowLatencyConsumer(PatientConsumer):
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self.gathered = GatheredCommits(self)
@@ -124,30 +253,14 @@ class LowLatencyConsumer(AIOKafkaConsumer):
     async def getmany(
         self, *partitions: TopicPartition, timeout_ms: int = 0, max_records: int | None = None
     ) -> Batches:
-        """The next records, or nothing if none arrived for half a second.
+        """The next records, or nothing if none arrived for five seconds.
 
-        `timeout_ms` says how long to gather more records after the first one, until the batch is full. It does not
-        limit the wait for the first record.
+        `timeout_ms` says how long to gather the records of the next batch at the broker, after this one (see
+        `Fetches.pause_seconds`). It does not limit the wait for the first record.
         """
+        self.fetches.pause_seconds = timeout_ms / 1000
         batches: Batches = await super().getmany(*partitions, timeout_ms=IDLE_MS, max_records=max_records)
-        if batches and timeout_ms:
-            await self._gather(batches, timeout_ms / 1000, max_records)
         return batches
-
-    async def _gather(self, batches: Batches, seconds: float, max_records: int | None) -> None:
-        loop = asyncio.get_running_loop()
-        until = loop.time() + seconds
-        while (rest := until - loop.time()) > 0:
-            left = None if max_records is None else max_records - sum(map(len, batches.values()))
-            if left == 0:
-                return
-            await asyncio.sleep(min(rest, GATHER_STEP_SECONDS))
-            # The first records have left aiokafka's buffer, so raising an error here would lose them. The next call
-            # raises the error.
-            try:
-                merge_records(batches, await super().getmany(max_records=left))
-            except (KafkaError, ConsumerStoppedError):
-                return
 
     async def commit(self, offsets: Any = None) -> None:
         """Commits within `COMMIT_SECONDS` or raises an error. aiokafka alone would try until Kafka is back.
@@ -159,15 +272,3 @@ class LowLatencyConsumer(AIOKafkaConsumer):
                 await super().commit(offsets)
         except TimeoutError as error:
             raise RequestTimedOutError(f"no commit within {COMMIT_SECONDS:g} s") from error
-
-
-def merge_records(batches: Batches, more: Batches) -> None:
-    """Append `more` to `batches`.
-
-    If a partition was revoked and assigned again meanwhile, its records were read again. Then the records in `more`
-    replace those in `batches`.
-    """
-    for partition, records in more.items():
-        before = batches.get(partition, [])
-        continues = not before or before[-1].offset < records[0].offset
-        batches[partition] = [*before, *records] if continues else records

@@ -6,9 +6,9 @@ from typing import Literal
 
 from aiokafka import AIOKafkaConsumer
 
+from spreader.kafka.batching import PatientConsumer, fetch_wait_ms
 from spreader.kafka.client import client_arguments
 from spreader.kafka.lifetimes import closed, started
-from spreader.kafka.subscription import FETCH_WAIT_MS
 from spreader.settings import Settings
 
 
@@ -31,12 +31,12 @@ class GrouplessConsumer:
         raise NotImplementedError
 
     async def start(self) -> None:
-        consumer = AIOKafkaConsumer(
+        consumer = PatientConsumer(
             **client_arguments(self._settings),
             group_id=None,
             enable_auto_commit=False,
             auto_offset_reset=self._offset_reset,
-            fetch_max_wait_ms=FETCH_WAIT_MS,
+            fetch_max_wait_ms=fetch_wait_ms(self._settings),
         )
         await started(consumer.start(), consumer.stop)
         try:

@@ -12,7 +12,7 @@ from faststream.kafka.message import KafkaAckableMessage, KafkaMessage
 from faststream.message import StreamMessage
 
 from spreader.contract.events import PARTITIONS
-from spreader.kafka.batching import CommitBeforeRevocation, LowLatencyConsumer
+from spreader.kafka.batching import CommitBeforeRevocation, LowLatencyConsumer, fetch_wait_ms
 from spreader.settings import Settings
 
 Record = ConsumerRecord[bytes | None, bytes | None]
@@ -21,7 +21,6 @@ BATCH_RECORDS_MAX = 500
 SESSION_TIMEOUT_MS = 6_000  # after this time another member gets the partitions of a killed member (docs/delivery.md)
 HEARTBEAT_MS = 1_000
 REBALANCE_TIMEOUT_MS = 60_000
-FETCH_WAIT_MS = 500  # a shorter wait would only cost CPU, because the broker responds as soon as there is a record
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +28,7 @@ class Gathering:
     """Which steps a reader does for many records at once, to save processor time."""
 
     batch_ms: int
-    """For how many milliseconds a batch waits for more records after its first."""
+    """How many milliseconds after a batch the records of the next one are fetched."""
     commits: bool
     """Whether offsets are committed once a second (`GatheredCommits`) instead of after each batch."""
 
@@ -107,7 +106,7 @@ def subscribe(broker: KafkaBroker, settings: Settings, subscription: Subscriptio
         session_timeout_ms=SESSION_TIMEOUT_MS,
         heartbeat_interval_ms=HEARTBEAT_MS,
         rebalance_timeout_ms=REBALANCE_TIMEOUT_MS,
-        fetch_max_wait_ms=FETCH_WAIT_MS,
+        fetch_max_wait_ms=fetch_wait_ms(settings),
         listener=CommitBeforeRevocation(flush_commits),
         no_reply=True,
         parser=parse,

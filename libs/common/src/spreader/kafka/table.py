@@ -24,7 +24,7 @@ log = structlog.get_logger()
 
 E = TypeVar("E", bound=Event)
 
-POLL_MS = 1_000
+POLL_MS = 5_000
 POLL_RECORDS_MAX = 1_000
 TOPIC_CHECK_SECONDS = 5.0
 

@@ -20,7 +20,7 @@ from spreader.settings import Settings
 
 log = structlog.get_logger()
 
-POLL_MS = 1_000
+POLL_MS = 5_000
 BACK_OFF_SECONDS = 1.0
 
 
