@@ -17,6 +17,8 @@ CONNECT_SECONDS = 5.0
 STATEMENT_MS = 30_000
 LOCK_MS = 10_000
 POOL_WAIT_SECONDS = 10.0
+KEEP_ALIVE_SECONDS = 60
+"""If nothing is sent for this time, Postgres sends a packet. Otherwise a firewall may forget an idle connection."""
 # Classes of SQLSTATE: connection failure, rollback, lack of resources, intervention of an operator, system error.
 TRANSIENT_CLASSES = ("08", "40", "53", "57", "58")
 # Single states: lock not available, object in use, read-only (during a failover), idle in a transaction for too long.
@@ -36,6 +38,7 @@ def create_engine(settings: Settings, service: str) -> AsyncEngine:
         pool_size=settings.database_connections,
         max_overflow=0,
         pool_timeout=POOL_WAIT_SECONDS,
+        pool_use_lifo=True,  # few connections do most of the work, with their statements prepared
         pool_pre_ping=False,
         hide_parameters=True,  # errors are logged, so they must not contain phone numbers or messages
         connect_args={
@@ -47,6 +50,7 @@ def create_engine(settings: Settings, service: str) -> AsyncEngine:
                 "statement_timeout": str(STATEMENT_MS),
                 "lock_timeout": str(LOCK_MS),
                 "idle_in_transaction_session_timeout": str(2 * STATEMENT_MS),
+                "tcp_keepalives_idle": str(KEEP_ALIVE_SECONDS),
                 "timezone": "UTC",
                 "jit": "off",  # the statements are short, so compiling them costs more than it saves
             },
