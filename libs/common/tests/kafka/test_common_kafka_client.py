@@ -20,6 +20,7 @@ from topic_harness import NOON, TopicHarness, alert
 
 from spreader.clock import Clock
 from spreader.contract.events import COMPACTED, DEAD_LETTER_TOPIC, PARTITIONS, Alert, MessageRouted, PackageConfigured
+from spreader.kafka import broker as broker_module
 from spreader.kafka.broker import Broker
 from spreader.kafka.bus import PublishFailed
 from spreader.kafka.client import PACKAGE_BYTES_MAX, KafkaBus, client_arguments, create_broker, partitions_of
@@ -31,6 +32,27 @@ from spreader.kafka.topics import SET_ON_TOPIC, create_topics
 from spreader.settings import Settings
 
 NOWHERE = Settings(kafka_bootstrap_servers="127.0.0.1:1")
+
+
+@pytest.mark.kafka
+async def test_the_first_record_of_a_known_topic_costs_one_request(
+    kafka_servers: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dies when the producer has not learned the leaders before: the first record would wait for that."""
+    settings = Settings(kafka_bootstrap_servers=kafka_servers)
+    broker, send, requests = create_broker(settings, "test"), getattr(broker_module, "_send"), list[str]()  # noqa: B009
+
+    def noted(connection: Any, request: Any, *arguments: Any, **options: Any) -> Any:
+        requests.append(type(request).__name__)
+        return send(connection, request, *arguments, **options)
+
+    component = KafkaComponent(broker, settings, writes=(Alert.topic,))
+    await component.start()
+    monkeypatch.setattr(component, "check", asyncio.Event().wait)  # a check asks Kafka too
+    monkeypatch.setattr(broker_module, "_send", noted)
+    await KafkaBus(broker, "test", Clock()).publish(alert(1))
+    assert requests == ["ProduceRequest"]
+    await component.stop()
 
 
 async def ignore(records: Sequence[Record]) -> None:

@@ -51,7 +51,13 @@ from ingress.webhooks.endpoint import WebhooksEndpoint
 from ingress.webhooks.inbound_messages import InboundMessages
 from ingress.webhooks.receipt_matcher import ReceiptMatcher
 from spreader.clock import Clock, Now, clock_from_environment, wall_now
-from spreader.contract.events import ConsentChanged, PackageConfigured, ProfileState
+from spreader.contract.events import (
+    ConsentChanged,
+    OpenMessageRequested,
+    PackageConfigured,
+    ProfileState,
+    ReplyMessageRequested,
+)
 from spreader.http.service_client import HttpServiceClient, ServiceClient
 from spreader.kafka.bus import Bus
 from spreader.kafka.client import PACKAGE_BYTES_MAX, KafkaBus, create_broker
@@ -70,6 +76,8 @@ from spreader.runtime.service import Service
 from spreader.telemetry.http_middleware import TraceMiddleware
 from spreader.telemetry.tracing import NO_TRACING, Tracing
 
+WATCHED = (PackageConfigured.topic, ConsentChanged.topic)
+WRITES = (ReplyMessageRequested.topic, OpenMessageRequested.topic)
 RECEIPTS_MAX, RECEIPTS_EVERY_SECONDS = 10_000, 60.0
 """The most waiting receipts that one batch deletes, and the seconds between two batches."""
 
@@ -117,7 +125,7 @@ def build(settings: IngressSettings) -> FastAPI:
     media = MediaStore(settings.media_store, now)
     receipts, reconciliation = ReceiptMatcher(engine, webhook_bus), Reconciliation(engine, now)
     relay = Loop("outbox relay", EnvelopeRelay(engine, bus).run_once)
-    kafka = KafkaComponent(request_broker, settings, watched=(PackageConfigured.topic, ConsentChanged.topic))
+    kafka = KafkaComponent(request_broker, settings, watched=WATCHED, writes=WRITES)
     loops = (
         relay,
         Loop("news of consent", ConsentLists(engine, webhook_bus, now).publish_left_over),

@@ -44,6 +44,7 @@ from spreader.kafka.table import Table
 from spreader.runtime.loop import Loop
 from spreader.runtime.postgres import create_engine
 from spreader.runtime.postgres_component import PostgresComponent
+from spreader.runtime.rehearsal import Rehearsal
 from spreader.runtime.retention import OldRows, Retention, retention_loop
 from spreader.runtime.service import Service
 from spreader.telemetry.tracing import Tracing
@@ -52,6 +53,7 @@ GROUP = "router"
 ENDED_BY_ROUTER = (OpenDeliveriesAssigned, OpenDeliveriesWaiting, ReplyDeliveryAssigned, DeliveryReturned)
 """Events that do not become dead letters. If Kafka refuses one of them for good, the router ends the event's
 deliveries."""
+REPLY_WRITES = (ReplyDeliveryAssigned.topic,)
 OPEN_RECORDS_MAX = 4
 """The most records that the open lane handles at a time. Four records have up to 2,000 recipients. The router handles
 them in milliseconds, so no reply waits long behind a bulk import."""
@@ -106,12 +108,11 @@ def build(settings: RouterSettings) -> FastAPI:
             tracing,
             PostgresComponent(open_engine, "router", "postgres of the open lane"),
             PostgresComponent(reply_engine, "router", "postgres of the reply lane"),
-            *(packages, states, paces),
-            deduplicator,
-            progress,
+            *(packages, states, paces, deduplicator, progress),
             _retention_loop(settings, open_engine, clock, packages),
-            KafkaComponent(reply_broker, settings, reply_consumers, "kafka of the reply lane"),
+            KafkaComponent(reply_broker, settings, reply_consumers, "kafka of the reply lane", writes=REPLY_WRITES),
             KafkaComponent(open_broker, settings, open_consumers, "kafka of the open lane"),
+            Rehearsal("rehearsal of the reply lane", replies.rehearse),
         ],
     )
     app = service.app(title="Spreader router", middleware=internal_only(settings.internal_token))

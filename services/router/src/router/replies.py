@@ -28,6 +28,7 @@ from spreader.kafka.guarded_consumer import Received
 from spreader.kafka.partitions import partition_of
 from spreader.kafka.read_barrier import ReadProgress, wait_until_consumed
 from spreader.runtime.postgres import autocommit
+from spreader.runtime.rehearsal import free_connections
 
 log = structlog.get_logger()
 
@@ -60,6 +61,13 @@ class ReplyRouter:
                 (batch[numbers[record.index]], NoRoute(reason_of_refusal(record.reason))) for record in error.refused
             ]
             await self.bus.publish(*(event for end in ends for event in self._events(*end)))
+
+    async def rehearse(self) -> None:
+        """Prepare the statements of a reply, so that the first reply does not wait for this."""
+        async with free_connections(self.store.engine) as connections:
+            for connection in connections:
+                await self.store.conversations(connection, [])
+                await self.store.begin_conversations(connection, [])
 
     async def _wait_for_customer_messages(self, partitions: set[int]) -> None:
         """Wait until earlier messages of the customers are read, because they decide the profile of a reply.

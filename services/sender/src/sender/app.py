@@ -60,6 +60,7 @@ from spreader.runtime.component import Component
 from spreader.runtime.loop import Loop
 from spreader.runtime.postgres import create_engine
 from spreader.runtime.postgres_component import PostgresComponent
+from spreader.runtime.rehearsal import Rehearsal
 from spreader.runtime.retention import Retention, retention_loop
 from spreader.runtime.service import Service
 from spreader.telemetry.tracing import Tracing
@@ -69,6 +70,8 @@ CHECK_CONNECTIONS = 64
 GATHERING: Mapping[events.Lane, Gathering] = {"reply": GATHER_COMMITS, "open": NO_GATHERING}
 """The reply lane commits its offsets once a second. The open lane commits after each batch, because the checks of
 consents and of lost outcomes wait for its commits."""
+
+WRITES: Mapping[events.Lane, Sequence[str]] = {"reply": (DeliveryOutcome.topic, events.Callback.topic), "open": ()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,13 +228,11 @@ def build_lane(context: LaneContext, lane: events.Lane, limit: int, group_second
         PostgresComponent(engine, SERVICE, f"postgres of the {lane} lane"),
         offsets,
         *([progress] if lane == "open" else []),
-        KafkaComponent(producer, settings, name=f"producer of the {lane} lane"),
-        client,
-        outbox,
-        results,
-        dispatcher,
+        KafkaComponent(producer, settings, name=f"producer of the {lane} lane", writes=WRITES[lane]),
+        *(client, outbox, results, dispatcher),
         Loop(f"look at the backlog of the {lane} lane", BacklogGauges(engine, lane).update),
         KafkaComponent(broker, settings, consumers, f"consumer of the {lane} lane"),
+        *([Rehearsal("rehearsal of the reply lane", ledger.rehearse)] if lane == "reply" else []),
     ]
 
 

@@ -2,7 +2,10 @@
 
 from collections.abc import Callable
 
+import asyncpg
 import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from sender.gateways.simulator import SimulatorDriver
 from sender.ledger.postgres import DeliveryLedger
@@ -31,3 +34,29 @@ async def test_a_reply_costs_few_statements(
                 await sender.outcomes(2 + number)
     assert len(sql.statements) <= 9.5 * REPLIES, sql.statements
     assert sql.transactions <= 4.5 * REPLIES
+
+
+async def test_the_first_reply_after_a_rehearsal_prepares_no_statement(
+    engine: AsyncEngine,
+    make_ledger: MakeLedger,
+    driver: SimulatorDriver,
+    gateway: FakeGateway,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Only the statement that adds the row of a new partition is not rehearsed."""
+    prepare, prepared = asyncpg.Connection.prepare, list[str]()
+
+    async def noted(connection: asyncpg.Connection, query: str, **options: object) -> object:
+        prepared.append(query)
+        return await prepare(connection, query, **options)
+
+    ledger = make_ledger("reply")
+    async with run_lane(ledger, driver, gateway) as sender:
+        await ledger.rehearse()
+        async with engine.connect() as connection:
+            for table in ("delivery", "unpublished", "position"):
+                assert (await connection.execute(text(f"SELECT count(*) FROM sender.{table}"))).scalar_one() == 0
+        monkeypatch.setattr(asyncpg.Connection, "prepare", noted)
+        await sender.receive(reply("first"))
+        await sender.outcomes(1)
+    assert [query for query in prepared if 'INSERT INTO "sender".position' not in query] == []

@@ -1,6 +1,7 @@
 """Broker: a FastStream broker that starts and stops its subscribers concurrently."""
 
 import asyncio
+from collections.abc import Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import partial, wraps
@@ -8,7 +9,7 @@ from types import TracebackType
 from typing import Any, cast
 
 import aiokafka.client
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.client import AIOKafkaClient
 from aiokafka.conn import AIOKafkaConnection, CloseReason, create_conn
 from aiokafka.errors import KafkaConnectionError, KafkaError
@@ -109,6 +110,15 @@ class Broker(KafkaBroker):
         for publisher in self.publishers:
             await publisher.start()
         self.running = True
+
+    async def connect_producer(self, topics: Sequence[str]) -> None:
+        """Let the producer learn the leaders of these topics and connect to them. Otherwise the first record of each
+        topic would wait for this."""
+        producer: Any = self.config.producer
+        client: Any = producer._producer.producer.client
+        for topic in topics:
+            for number in await client._wait_on_metadata(topic):
+                await client.ready(client.cluster.leader_for_partition(TopicPartition(topic, number)))
 
     async def stop(
         self,

@@ -12,6 +12,7 @@ from faststream.kafka import KafkaBroker
 
 from spreader.clock import wall_now
 from spreader.kafka.batching import LowLatencyConsumer
+from spreader.kafka.broker import Broker
 from spreader.kafka.client import TRIAL_CLUSTER, partitions_of
 from spreader.kafka.guarded_consumer import GuardedConsumer
 from spreader.kafka.lifetimes import JOIN_SECONDS, started
@@ -51,14 +52,17 @@ class KafkaComponent(Probe):
         consumers: Sequence[GuardedConsumer[Any]] = (),
         name: str = "kafka",
         watched: Sequence[str] = (),
+        writes: Sequence[str] = (),
     ) -> None:
-        """`watched`: topics that this component does not read, but whose ids are in `home`."""
+        """`watched`: topics that this component does not read, but whose ids are in `home`. `writes`: topics to which
+        even the first record must be written quickly."""
         super().__init__()
         self.name = name
         self._broker = broker
         self._settings = settings
         self._consumers = consumers
         self._watched = watched
+        self._writes = writes
         self._topic_ids = TopicIds(settings)
         self._known_ids: dict[str, str] = {}
         self._ends = EndOffsets(settings)
@@ -93,8 +97,13 @@ class KafkaComponent(Probe):
             await partitions_of(self._settings, *topics)  # refuses topics with too few partitions
         # If the start fails, `started` stops the broker, so that the next try does not start subscribers that run
         # already.
-        await started(self._broker.start(), self._broker.stop, JOIN_SECONDS)
+        await started(self._start_broker(), self._broker.stop, JOIN_SECONDS)
         self.start_checks()
+
+    async def _start_broker(self) -> None:
+        await self._broker.start()
+        if isinstance(self._broker, Broker):
+            await self._broker.connect_producer(self._writes)
 
     async def stop(self) -> None:
         await self.stop_checks()

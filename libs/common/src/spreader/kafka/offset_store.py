@@ -182,11 +182,12 @@ class OffsetStoreComponent:
         try:
             self._store = await self._checked_store()
         finally:
-            await self._disconnect()  # a running service asks too rarely to keep the connections
+            await self._ends.close()  # only the start asks for them
 
     async def stop(self) -> None:
         self._store = None
-        await self._disconnect()
+        await self._topic_ids.close()
+        await self._ends.close()
 
     async def _checked_store(self) -> OffsetStore:
         known = await self._topic_ids.of(self._topics)
@@ -203,10 +204,6 @@ class OffsetStoreComponent:
                 partitions=dropped,
             )
         return store
-
-    async def _disconnect(self) -> None:
-        await self._topic_ids.close()
-        await self._ends.close()
 
     def not_ready_reason(self) -> str | None:
         return None

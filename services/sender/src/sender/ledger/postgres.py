@@ -5,11 +5,12 @@ from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from sender.core.delivery import Delivery, generation
-from sender.core.slot_pool import FreeSlots
+from sender.core.slot_pool import NO_SLOTS, FreeSlots
 from sender.ledger.claim import CallStart, Claim, ClaimKey, FinishedClaim, StartingCall
 from sender.ledger.delivery_rows import (
     CallStartRow,
@@ -43,6 +44,7 @@ from spreader.contract.events import Event, Lane
 from spreader.kafka.guarded_consumer import Received
 from spreader.kafka.offset_store import Deduplicator
 from spreader.runtime.postgres import autocommit
+from spreader.runtime.rehearsal import free_connections
 from spreader.runtime.rows import arrays, fetched
 
 
@@ -88,6 +90,18 @@ class DeliveryLedger:
     lease: timedelta
     host_of: HostOf = no_host
 
+    async def rehearse(self) -> None:
+        """Prepare the statements of a delivery, so that the first delivery does not wait for this.
+        Nothing is written, because no statement gets a row."""
+        async with free_connections(self.engine) as connections:
+            for connection in connections:
+                await self.deduplicator.unseen(connection, [])
+                await connection.execute(INSERT_DELIVERIES, {"lane": self.lane, **arrays(NewDeliveryRow, [])})
+                await connection.execute(CLAIM, self._claim_params(NO_SLOTS, NOTHING))
+                await connection.execute(START_CALLS, self._start_params([]))
+                await connection.execute(WRITE_RESULTS, self._write_params([]))
+                await connection.execute(MARK_PUBLISHED, arrays(ClaimKey, []))
+
     async def take_in(
         self, batch: Sequence[Received[Delivery]], free: FreeSlots, others: NotToClaim = NOTHING
     ) -> TakenBatch:
@@ -128,10 +142,9 @@ class DeliveryLedger:
         It yields right after the commit, before the connection is given back, so that the requests follow at once.
         """
         lease_until = self._lease_until()
-        begun = arrays(StartRow, map(start_row, starting))
-        params = {"worker": self.worker, "lease": self.lease.total_seconds(), **begun}
         async with autocommit(self.engine) as connection:
-            rows = {row.key: row for row in fetched(CallStartRow, await connection.execute(START_CALLS, params))}
+            started = await connection.execute(START_CALLS, self._start_params(starting))
+            rows = {row.key: row for row in fetched(CallStartRow, started)}
             yield {
                 key: CallStart(replace(call.claim, lease_until=lease_until), rows[key].stop)
                 for call in starting
@@ -141,14 +154,8 @@ class DeliveryLedger:
     async def write(self, results: Sequence[FinishedClaim]) -> set[ClaimKey]:
         """Writes results with the events to publish; returns the keys of the claims whose results were accepted. One
         statement writes both, so there is no result without its events."""
-        params = {
-            "worker": self.worker,
-            "lane": self.lane,
-            **arrays(ResultRow, map(result_row, results)),
-            **arrays(NewEventRow, event_rows(results)),
-        }
         async with autocommit(self.engine) as connection:
-            return set(fetched(ClaimKey, await connection.execute(WRITE_RESULTS, params)))
+            return set(fetched(ClaimKey, await connection.execute(WRITE_RESULTS, self._write_params(results))))
 
     async def unpublished(self, older_than: timedelta, limit: int) -> list[tuple[ClaimKey, Event]]:
         """The oldest events that were stored at least `older_than` ago and are not marked as published."""
@@ -177,7 +184,11 @@ class DeliveryLedger:
         if free.total <= 0:
             return ()
         lease_until = self._lease_until()
-        params = {
+        rows = fetched(ClaimRow, await connection.execute(CLAIM, self._claim_params(free, others)))
+        return tuple(claim_of(row, lease_until) for row in rows)
+
+    def _claim_params(self, free: FreeSlots, others: NotToClaim) -> dict[str, Any]:
+        return {
             "lane": self.lane,
             "worker": self.worker,
             "lease": self.lease.total_seconds(),
@@ -185,8 +196,18 @@ class DeliveryLedger:
             "take_over": others.take_over,
             **slot_params(free),
         }
-        rows = fetched(ClaimRow, await connection.execute(CLAIM, params))
-        return tuple(claim_of(row, lease_until) for row in rows)
+
+    def _start_params(self, starting: Sequence[StartingCall]) -> dict[str, Any]:
+        begun = arrays(StartRow, map(start_row, starting))
+        return {"worker": self.worker, "lease": self.lease.total_seconds(), **begun}
+
+    def _write_params(self, results: Sequence[FinishedClaim]) -> dict[str, Any]:
+        return {
+            "worker": self.worker,
+            "lane": self.lane,
+            **arrays(ResultRow, map(result_row, results)),
+            **arrays(NewEventRow, event_rows(results)),
+        }
 
     def _lease_until(self) -> float:
         return time.monotonic() + self.lease.total_seconds()
