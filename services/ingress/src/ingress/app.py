@@ -49,6 +49,7 @@ from ingress.webhooks.account_index import AccountIndex
 from ingress.webhooks.dispatcher import WebhookDispatcher
 from ingress.webhooks.endpoint import WebhooksEndpoint
 from ingress.webhooks.inbound_messages import InboundMessages
+from ingress.webhooks.receipt_groups import ReceiptGroups
 from ingress.webhooks.receipt_matcher import ReceiptMatcher
 from spreader.clock import Clock, Now, clock_from_environment, wall_now
 from spreader.contract.events import (
@@ -219,7 +220,7 @@ def _endpoints(deps: Dependencies) -> tuple[Endpoint, ...]:
     dispatcher = WebhookDispatcher(
         deps.webhook_bus,
         AccountIndex(deps.config_cache.table),
-        ReceiptMatcher(deps.engine, deps.webhook_bus),
+        ReceiptGroups(ReceiptMatcher(deps.engine, deps.webhook_bus)),
         InboundMessages(deps.webhook_bus, deps.config_cache, consents),
         consents,
         sealer,

@@ -32,7 +32,7 @@ from ingress.core.webhook_parsers import WebhookParser
 from ingress.metrics import WEBHOOKS, WEBHOOKS_IGNORED
 from ingress.webhooks.account_index import AccountIndex, ProfileAccount
 from ingress.webhooks.inbound_messages import InboundMessages
-from ingress.webhooks.receipt_matcher import ReceiptMatcher
+from ingress.webhooks.receipt_groups import ReceiptGroups
 from spreader.contract.configuration import Driver
 from spreader.contract.events import CustomerMessage, ProfileReported
 from spreader.http.problems import Problem
@@ -54,7 +54,7 @@ _EVENT_LABELS: dict[type[Report], str] = {
 class WebhookDispatcher:
     bus: Bus
     accounts: AccountIndex
-    receipts: ReceiptMatcher
+    receipts: ReceiptGroups
     messages: InboundMessages
     consents: ConsentLists
     sealer: CredentialSealer
