@@ -81,8 +81,8 @@ def test_each_failure_class_has_its_decision(
     failure: str, lane: Lane, first: type[Decision], when_tries_end: type[Decision], when_profiles_end: type[Decision]
 ) -> None:
     assert kind(failure, lane) is first
-    assert kind(failure, lane, tries=9) is when_tries_end
-    assert kind(failure, lane, tries=9, profiles=PROFILES_MAX) is when_profiles_end
+    assert kind(failure, lane, tries=99) is when_tries_end
+    assert kind(failure, lane, tries=99, profiles=PROFILES_MAX) is when_profiles_end
 
 
 def test_a_reply_is_tried_five_times_and_then_fails() -> None:

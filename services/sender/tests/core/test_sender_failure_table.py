@@ -246,7 +246,7 @@ def test_each_error_of_a_linked_device_has_its_class(
     [
         ("session", (Defer, 4, ReturnToRouter), (RetryHere, 4, Fail)),
         ("restricted", (ReturnToRouter, 1, ReturnToRouter), (RetryHere, 5, Fail)),
-        ("gateway", (Defer, 6, ReturnToRouter), (RetryHere, 5, Fail)),
+        ("gateway", (Defer, 6, ReturnToRouter), (RetryHere, 90, Fail)),
     ],
 )
 def test_a_session_waits_half_a_minute_and_a_restriction_leaves_replies_alone(

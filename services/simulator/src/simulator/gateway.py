@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Never, assert_never
 
@@ -31,6 +31,8 @@ from spreader.clock import Clock
 from spreader.contract.content import Content, content_hash
 
 STUCK = "stuck"
+NOT_SENT = Refusal("transient")
+"""What the ledger says of a send that hung before the message was sent."""
 REPEAT_AFTER = timedelta(seconds=1)
 """If a customer's message is delivered twice, this much system time passes between the two deliveries."""
 EXIT_CODE_OF_DIE = 137  # the exit code that a shell shows for a process that kill -9 ended
@@ -102,6 +104,8 @@ class SimulatedGateway:
         with self._sends_in_flight.track(account.package_id):
             plan = self._fault_registry.plan(target)
             if await self._interrupted(plan.before, until_disconnected):
+                refused = replace(plan, refusal=NOT_SENT)
+                self._ledger.write(_entry(self._clock(), account, incoming, "", refused))
                 return NoAnswer()
             plan, answer = self._record(account, incoming, plan)
             if await self._interrupted(plan.after, until_disconnected):

@@ -58,6 +58,8 @@ BACK_OFF_FACTOR = 4
 NEVER_EARLIER = (1.0, 1.25)
 """A jitter that only lengthens the wait."""
 DAY = timedelta(days=1)
+REPLY_TRIES_MAX = 90
+"""The waits grow to 7 s at least, so a reply expires (after 10 minutes) before it has had this number of tries."""
 
 
 def no_retry(then: AfterRetries) -> LanePolicies:
@@ -105,7 +107,11 @@ POLICIES: Mapping[RefusalClass, LanePolicies] = {
     "window": no_retry(_FAIL),
     "content": no_retry(_FAIL),
     "template": no_retry(_FAIL),
-    "gateway": {"open": RetryPolicy(6, _OTHER), "reply": _reply(_FAIL)},
+    # No other profile can answer a customer. So a reply waits for its gateway until it expires.
+    "gateway": {
+        "open": RetryPolicy(6, _OTHER),
+        "reply": RetryPolicy(REPLY_TRIES_MAX, _FAIL, timedelta(seconds=0.5), timedelta(seconds=15)),
+    },
 }
 """The policy of each failure class. A single gateway code may override it (`sender.core.failure_table`)."""
 
