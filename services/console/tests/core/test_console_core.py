@@ -18,9 +18,10 @@ from console.core.message_body import InvalidField, open_body, phone_numbers, re
 from console.core.pacing_factors import effects, gap_factors, rush
 from console.core.progress import explanation_steps
 from console.core.queue import ApiOutcomeRequest, ApiPace, ApiQueue, missing_outcomes, outcome_request_words
-from console.core.recipient_list import RecipientScan, column_names, guess_column, phone_number
+from console.core.recipient_list import RecipientScan, column_labels
 from console.core.timeline import fill_gaps
 from spreader.contract.configuration import Package
+from spreader.phone.number_column import find_layout
 
 ROOT = Path(__file__).parents[4]
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -138,24 +139,10 @@ def test_a_number_comes_back_from_its_field(value: int | None) -> None:
     assert draft.parse(field, draft.format_value(field, value)) == value
 
 
-@pytest.mark.parametrize(
-    ("cell", "digits"),
-    [
-        ("201001234567", "201001234567"), ("+20 100 123-4567", "201001234567"), ("00201001234567", "201001234567"),
-        ("201001234567.0", "201001234567"), ("٢٠١٠٠١٢٣٤٥٦٧", "201001234567"), ("(20) 100.123.4567", "201001234567"),
-        ("01001234567", None), ("hello", None), ("123456", None), ("1234567890123456", None), ("20100 ext 5", None),
-    ],
-)  # fmt: skip
-def test_phone_numbers_are_recognised_in_any_notation(cell: str, digits: str | None) -> None:
-    assert phone_number(cell) == digits
-
-
-def test_the_column_with_phone_numbers_is_guessed() -> None:
-    assert guess_column(["Name", "Mobile", "City"], ["Mona", "201001234567", "Cairo"]) == 1
-    assert guess_column(["Mona", "201001234567"], ["Omar", "201001234568"]) == 1
-    assert guess_column(["a", "b"], ["x", "201001234567"]) == 1
-    assert column_names(["Name", ""]) == ["Name", "Column 2"]
-    assert column_names(["201001234567"]) == ["Column 1 (201001234567)"]
+def test_each_column_is_shown_with_the_numbers_that_would_be_dialled() -> None:
+    rows = [["Name", ""], ["Mona", "+20 100 123 4567"], ["Omar", "00201001234568"]]
+    assert column_labels(find_layout(rows), rows) == ["Name", "Column 2 (201001234567, 201001234568, …)"]
+    assert column_labels(find_layout([["201001234567"]]), [["201001234567"]]) == ["Column 1 (201001234567, …)"]
 
 
 def test_invalid_rows_are_counted_and_listed_with_their_line() -> None:

@@ -24,6 +24,7 @@ from console.ui import auth, downloads
 from console.ui.actions import error_text
 from console.ui.page_context import PageContext
 from console.ui.uploads import UploadFields
+from spreader.phone.number_column import find_layout
 from spreader.testing import ManualClock
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -276,7 +277,7 @@ def test_a_spreadsheet_of_either_format_is_read_row_by_row(tmp_path: Path) -> No
     spread = open_spreadsheet("list.XLSX", (tmp_path / "upload.xlsx"))
     text = "Name;Phone\r\nMona;201001234567\r\nOmar;+20 100 123 4568\r\nAli;\r\nSara;x\r\nMona;201001234567\r\n"
     for sheet in (spread, csv_of(tmp_path, "\ufeff" + text)):
-        reading = ColumnReading(sheet, 1)
+        reading = ColumnReading(sheet, 1, first_row=1)
         reading.run()
         scan = reading.scan
         assert (scan.valid, scan.invalid, scan.empty, scan.repeated, scan.done) == (2, 1, 1, 1, True)
@@ -289,11 +290,32 @@ def test_a_spreadsheet_of_either_format_is_read_row_by_row(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("الاسم;رقم الموبايل\r\nمنى;201001234567\r\n", "cp1256"),
+        ("Name\tMobile\r\nZoë\t201001234567\r\n", "utf-16"),
+        ("sep=;\r\nName;Mobile\r\nMona, Omar;201001234567\r\n", "utf-8"),
+        ("Name,Mobile\rMona,201001234567\r", "utf-8"),
+        ('Customers of May\n\nName,Mobile\nMona,="201001234567"\n', "utf-8"),
+    ],
+)
+def test_a_file_is_read_as_offices_write_it(tmp_path: Path, text: str, encoding: str) -> None:
+    path = tmp_path / "upload"
+    path.write_bytes(text.encode(encoding))
+    sheet = open_spreadsheet("list.csv", path)
+    layout = find_layout(sheet.first_rows())
+    reading = ColumnReading(sheet, layout.column, layout.first_row)
+    reading.run()
+    assert list(reading.batches(10)) == [["201001234567"]]
+    assert reading.scan.invalid == 0
+
+
+@pytest.mark.parametrize(
     ("name", "content", "words"),
     [
         ("list.pdf", b"x", "neither .csv nor .xlsx"),
         ("list.xlsx", b"no zip", "no spreadsheet that can be read"),
-        ("list.csv", "Name\nZoë".encode("utf-16"), "not UTF-8"),
+        ("list.csv", b"\xff\xfe\x00", "not UTF-8"),
     ],
 )
 def test_an_unreadable_file_says_what_to_do(tmp_path: Path, name: str, content: bytes, words: str) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from console.data.spreadsheets import ColumnReading, Spreadsheet
 
 began = time.monotonic()
-reading = ColumnReading(Spreadsheet("list.csv", Path(sys.argv[1])), 1)
+reading = ColumnReading(Spreadsheet("list.csv", Path(sys.argv[1])), 1, first_row=1)
 reading.run()
 scan, seconds = reading.scan, time.monotonic() - began
 batches = [len(batch) for batch in reading.batches(100_000)]

@@ -2,38 +2,66 @@
 
 import pytest
 
-from ingress.core.phone_list import InvalidRow, PhoneRow, header_column, read_rows
+from ingress.core.phone_list import InvalidRow, ListFormat, PhoneRow, UnclearColumn, find_format, read_rows
 
 
-def test_numbers_are_read_in_every_usual_notation() -> None:
+def test_each_row_is_a_number_or_has_its_reason() -> None:
     rows = [
         "201001234567",
         "+20 100 123-4568",
         "",
-        "00201001234569;Mona",
+        "00201001234569,Mona",
         '"2010 01234570",x',
         "Omar",
-        "12",
-        "٢٠١٠٠١٢٣٤٥٦٧",
+        "201001234571.0",
+        "٢٠١٠٠١٢٣٤٥٧٢",
+        "201001234573 / 201001234574",
+        "2.01E+11",
     ]
-    assert list(read_rows(rows, first_line=2)) == [
-        PhoneRow(2, "201001234567"),
-        PhoneRow(3, "201001234568"),
-        PhoneRow(5, "201001234569"),
-        PhoneRow(6, "201001234570"),
-        *(
-            InvalidRow(line, "phone_number", "a phone number is 7 to 15 digits in international form")
-            for line in (7, 8, 9)
-        ),
+    found = list(read_rows(rows, 2, ListFormat(",", 0, 0)))
+    assert [row.recipient[-2:] for row in found if isinstance(row, PhoneRow)] == ["67", "68", "69", "70", "71", "72"]
+    assert [(row.line, row.detail[:18]) for row in found if isinstance(row, InvalidRow)] == [
+        (7, "it has letters or "),
+        (10, "it has several num"),
+        (11, "the spreadsheet ha"),
     ]
 
 
 @pytest.mark.parametrize(
-    ("first", "column"),
+    ("text", "expected"),
     [
-        ("201001234567", None), ("phone", 0), ("Recipient", 0), ("name,Phone Number,city", 1), ("Name;Telefon", 0),
-        ("", None), ("+20 100 1234567,Mona", None),
+        ("201001234567", (",", 0, 0)),
+        ("phone\n201001234567", (",", 0, 1)),
+        ("name,Phone Number,city\nMona,201001234567,Cairo", (",", 1, 1)),
+        ("Name;Telefon\nMona, Omar;201001234567", (";", 1, 1)),
+        ("sep=;\nName;Mobile\nMona;201001234567", (";", 1, 2)),
+        ("Record ID,Mobile Phone Number\n20100555,201001234567", (",", 1, 1)),
+        ("Name\tWhatsApp\nMona\t201001234567", ("\t", 1, 1)),
+        ("+20 100 1234567,Mona", (",", 0, 0)),
     ],
-)  # fmt: skip
-def test_a_header_has_a_known_name_or_no_digits(first: str, column: int | None) -> None:
-    assert header_column(first) == column
+)
+def test_the_format_of_a_file_is_found(text: str, expected: tuple[str, int, int]) -> None:
+    assert find_format(text.split("\n")) == ListFormat(*expected)
+
+
+def test_the_separator_is_that_of_the_whole_file() -> None:
+    lines = ["Name;Mobile", "Mona, Omar, and Ali;201001234567", "Sara;201001234568"]
+    found = find_format(lines)
+    assert isinstance(found, ListFormat)
+    rows = list(read_rows(lines[1:], 2, found))
+    assert rows == [PhoneRow(2, "201001234567"), PhoneRow(3, "201001234568")]
+
+
+def test_an_unclear_column_has_samples_and_can_be_chosen() -> None:
+    lines = ["201001234567,201001234568", "201001234569,201001234570"]
+    unclear = find_format(lines)
+    assert isinstance(unclear, UnclearColumn)
+    assert [(each.column, each.name, list(each.numbers)) for each in unclear.columns] == [
+        (1, None, ["201001234567", "201001234569"]),
+        (2, None, ["201001234568", "201001234570"]),
+    ]
+    assert find_format(lines, "2") == ListFormat(",", 1, 0)
+    assert find_format(["Home,Office", *lines], "office") == ListFormat(",", 1, 1)
+    for missing in ("3", "0", "Mobile"):
+        with pytest.raises(LookupError):
+            find_format(lines, missing)

@@ -1,5 +1,6 @@
 """Spreadsheets: CSV and XLSX files with recipients. They are read row by row, because a file may be large."""
 
+import codecs
 import csv
 import os
 from collections.abc import Iterator
@@ -11,7 +12,8 @@ from zipfile import BadZipFile, ZipFile
 from openpyxl import load_workbook
 from openpyxl.utils.exceptions import InvalidFileException
 
-from console.core.recipient_list import RecipientScan, has_header
+from console.core.recipient_list import RecipientScan
+from spreader.phone.number_column import SAMPLE_ROWS
 
 ROWS_MAX = 2_000_000
 CELL_CHARACTERS_MAX = 10_000
@@ -55,8 +57,8 @@ class Spreadsheet:
             raise UnreadableFile(f"A row cannot be read ({error}): is a quotation mark left open?") from None
 
     def first_rows(self) -> list[list[str]]:
-        """The first five rows, from which the column with the phone numbers is chosen."""
-        return [row for _, (_, row) in zip(range(5), self.rows(), strict=False)]
+        """The first rows, from which the column with the phone numbers is chosen."""
+        return [row for _, (_, row) in zip(range(SAMPLE_ROWS), self.rows(), strict=False)]
 
     def delete(self) -> None:
         self.path.unlink(missing_ok=True)
@@ -64,10 +66,14 @@ class Spreadsheet:
     def _csv(self) -> Iterator[tuple[float, list[str]]]:
         size = self.path.stat().st_size or 1
         with self.path.open("rb") as raw:
-            sample = raw.read(8_192).decode("utf-8-sig", "replace")
-        with self.path.open(encoding="utf-8-sig", newline="") as text:
+            head = raw.read(8_192)
+        encoding = _encoding(head)
+        delimiter, skipped = _delimiter(head.decode(encoding, "replace"))
+        with self.path.open(encoding=encoding, newline="") as text:
             read = 0
-            for row in csv.reader(text, delimiter=_delimiter(sample)):
+            for _ in range(skipped):
+                text.readline()
+            for row in csv.reader(text, delimiter=delimiter):
                 read += sum(map(len, row)) + len(row)
                 yield min(read / size, 0.99), row
 
@@ -93,6 +99,8 @@ class ColumnReading:
 
     sheet: Spreadsheet
     column: int
+    first_row: int = 0
+    """The index of the first row after title and header."""
     scan: RecipientScan = field(default_factory=RecipientScan)
     _name: str = field(default_factory=lambda: os.urandom(8).hex(), init=False)
     _stopped: bool = field(default=False, init=False)
@@ -146,7 +154,7 @@ class ColumnReading:
             for line, (share, row) in enumerate(self.sheet.rows(), 1):
                 if self._stopped:
                     return
-                if line == 1 and has_header(row):
+                if line <= self.first_row:
                     continue
                 if scan.rows >= ROWS_MAX:
                     raise UnreadableFile(f"The file has over {ROWS_MAX:,} rows: cut it into several.")
@@ -181,6 +189,21 @@ def open_spreadsheet(name: str, path: Path) -> Spreadsheet:
     return Spreadsheet(name, path.rename(owned))
 
 
-def _delimiter(sample: str) -> str:
-    line = sample.split("\n", 1)[0]
-    return max(",;\t|", key=line.count)
+def _encoding(head: bytes) -> str:
+    """The encoding of a text file, by its first bytes. Excel writes UTF-16, and Windows-1256 in Arabic offices."""
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    try:
+        codecs.getincrementaldecoder("utf-8-sig")().decode(head)
+    except UnicodeDecodeError:
+        return "cp1256"
+    return "utf-8-sig"
+
+
+def _delimiter(sample: str) -> tuple[str, int]:
+    """The separator of the whole file, and how many lines only name it (`sep=;`)."""
+    lines = sample.splitlines()[:SAMPLE_ROWS]
+    first = lines[0].strip().casefold() if lines else ""
+    if first.startswith("sep=") and len(first) == 5:
+        return first[-1], 1
+    return max(",;\t|", key=lambda separator: (sum(separator in line for line in lines), sample.count(separator))), 0

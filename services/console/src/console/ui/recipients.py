@@ -11,11 +11,12 @@ from nicegui import ui
 from console.core import formats
 from console.core.markup import join, tag
 from console.core.message_body import phone_numbers
-from console.core.recipient_list import RecipientScan, column_names, guess_column
+from console.core.recipient_list import RecipientScan, column_labels
 from console.data.spreadsheets import ColumnReading, Spreadsheet, UnreadableFile, open_spreadsheet
 from console.ui import components
 from console.ui.elements import html, stack
 from console.ui.live_page import LivePage
+from spreader.phone.number_column import ListLayout, find_layout
 
 BATCH_MAX = 100_000
 ERRORS_SHOWN_MAX = 100
@@ -28,6 +29,7 @@ class RecipientInput:
         self._page = page
         self._file: Spreadsheet | None = None
         self._reading: ColumnReading | None = None
+        self._layout = find_layout([])
         self._error = ""
         self._typed = ""
         ui.context.client.on_delete(self._discard_file)
@@ -90,23 +92,25 @@ class RecipientInput:
         if not rows:
             self._fail("The file is empty.")
             return
-        column = guess_column(rows[0], rows[1] if len(rows) > 1 else [])
-        self._show_columns(column_names(rows[0]), column)
-        self._start_reading(column)
+        layout = self._layout = find_layout(rows)
+        self._show_columns(column_labels(layout, rows), layout)
+        self._start_reading(layout.column)
 
-    def _show_columns(self, names: list[str], column: int) -> None:
+    def _show_columns(self, names: list[str], layout: ListLayout) -> None:
         self._columns.clear()
         with self._columns:
             html(tag("span", "The column with the numbers", class_="field-label"))
             choice = ui.select(
-                dict(enumerate(names)), value=column, on_change=lambda event: self._start_reading(event.value)
+                dict(enumerate(names)), value=layout.column, on_change=lambda event: self._start_reading(event.value)
             )
             choice.props('outlined dense aria-label="The column with the numbers" data-testid="column"')
+            if not layout.is_sure:
+                html(tag("p", "Several columns may be meant: check that this is the right one.", class_="small warn"))
 
     def _start_reading(self, column: int) -> None:
         assert self._file is not None
         self._stop_reading()
-        reading = self._reading = ColumnReading(self._file, column)
+        reading = self._reading = ColumnReading(self._file, column, self._layout.first_row)
 
         async def run() -> None:
             try:

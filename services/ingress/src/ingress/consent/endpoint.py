@@ -9,17 +9,19 @@ from pydantic import FailFast, Field, TypeAdapter
 
 from ingress.configuration.config_cache import IngressConfigCache
 from ingress.consent.consent_lists import ConsentListKey, ConsentLists
-from ingress.core.phone_list import InvalidRow, PhoneRow, header_column, read_rows
+from ingress.core.phone_list import InvalidRow, ListFormat, PhoneRow, UnclearColumn, find_format, read_rows
 from ingress.http import request_body
 from ingress.http.json_bounds import count_wrong
 from ingress.http.openapi import add_route
 from ingress.http.pagination import PageParameters, PathId, page_response
+from ingress.http.problems import COLUMN_UNCLEAR
 from ingress.http.request_body import RequestForm
 from ingress.http.responses import ApiResponse
 from ingress.http.urls import API
 from spreader.contract.events import EVERYWHERE, ConsentKind
 from spreader.contract.ids import RECIPIENT_PATTERN, PhoneNumber
-from spreader.http.problems import not_found
+from spreader.http.problems import Problem, invalid, not_found
+from spreader.phone.number_column import SAMPLE_ROWS
 
 RECIPIENTS_MAX = 10_000
 BODY_BYTES_MAX = 512 * 1024
@@ -40,6 +42,11 @@ class RecipientsForm(RequestForm):
 _RECIPIENTS = TypeAdapter(RecipientsForm)
 PathPhone = Annotated[str, Path(pattern=RECIPIENT_PATTERN)]
 Filter = Annotated[str | None, Query(pattern=RECIPIENT_PATTERN, description="Only this number, if it is on the list.")]
+
+Column = Annotated[
+    str | None,
+    Query(max_length=200, description="The column with the phone numbers: its name, or its number from 1."),
+]
 
 
 @dataclass
@@ -79,8 +86,8 @@ class ConsentEndpoint:
     async def lift_suppression(self, package_id: PathId, recipient: PathPhone) -> Response:
         return await self._remove(self._key(package_id, "suppression"), recipient)
 
-    async def import_suppressions(self, package_id: PathId, request: Request) -> Response:
-        return await self._import(self._key(package_id, "suppression"), request)
+    async def import_suppressions(self, package_id: PathId, request: Request, column: Column = None) -> Response:
+        return await self._import(self._key(package_id, "suppression"), request, column)
 
     async def add_suppressions_everywhere(self, request: Request) -> Response:
         return await self._add(_ALL_PACKAGES, request)
@@ -91,8 +98,8 @@ class ConsentEndpoint:
     async def lift_suppression_everywhere(self, recipient: PathPhone) -> Response:
         return await self._remove(_ALL_PACKAGES, recipient)
 
-    async def import_suppressions_everywhere(self, request: Request) -> Response:
-        return await self._import(_ALL_PACKAGES, request)
+    async def import_suppressions_everywhere(self, request: Request, column: Column = None) -> Response:
+        return await self._import(_ALL_PACKAGES, request, column)
 
     async def add_opt_ins(self, package_id: PathId, request: Request) -> Response:
         return await self._add(self._key(package_id, "opt_in"), request)
@@ -105,8 +112,8 @@ class ConsentEndpoint:
     async def remove_opt_in(self, package_id: PathId, recipient: PathPhone) -> Response:
         return await self._remove(self._key(package_id, "opt_in"), recipient)
 
-    async def import_opt_ins(self, package_id: PathId, request: Request) -> Response:
-        return await self._import(self._key(package_id, "opt_in"), request)
+    async def import_opt_ins(self, package_id: PathId, request: Request, column: Column = None) -> Response:
+        return await self._import(self._key(package_id, "opt_in"), request, column)
 
     def _key(self, package_id: str, kind: ConsentKind) -> ConsentListKey:
         return ConsentListKey(self.config_cache.require_package(package_id).package_id, kind)
@@ -130,17 +137,18 @@ class ConsentEndpoint:
             raise not_found(f"{key.kind} of", recipient)
         return Response(status_code=204)
 
-    async def _import(self, key: ConsentListKey, request: Request) -> Response:
+    async def _import(self, key: ConsentListKey, request: Request, chosen_column: str | None) -> Response:
         """Stores the rows of a CSV file in parts, while the file arrives.
 
         After a broken connection, the caller can send the same file again, because stored rows count as `already`.
         """
-        result, line, column = ImportResult(), 1, None
+        result, line, list_format = ImportResult(), 1, None
         async for lines in request_body.read_lines(request, CSV_BYTES_MAX, ROWS_AT_ONCE):
-            if line == 1 and lines:
-                column = header_column(lines[0])
-            skipped = 1 if line == 1 and column is not None else 0
-            recipients = result.count(list(read_rows(lines[skipped:], line + skipped, column)))
+            skipped = 0
+            if list_format is None:
+                list_format = _format(lines[:SAMPLE_ROWS], chosen_column)
+                skipped = list_format.first_row
+            recipients = result.count(list(read_rows(lines[skipped:], line + skipped, list_format)))
             if recipients:
                 result.added += await self.lists.add(key, recipients, "csv")
             line += len(lines)
@@ -178,6 +186,18 @@ class ConsentEndpoint:
         return router
 
 
+def _format(first_lines: Sequence[str], chosen_column: str | None) -> ListFormat:
+    """Raises the problem `column-unclear`, or `invalid` if the chosen column is missing."""
+    try:
+        found = find_format(first_lines, chosen_column)
+    except LookupError:
+        raise invalid("/query/column", "missing", "the file has no such column") from None
+    if isinstance(found, UnclearColumn):
+        detail = "Several columns may have the phone numbers. Nothing was changed. Choose a column: ?column=NAME."
+        raise Problem(COLUMN_UNCLEAR, detail, more={"columns": [asdict(column) for column in found.columns]})
+    return found
+
+
 _ALL_PACKAGES = ConsentListKey(EVERYWHERE, "suppression")
 
 
@@ -207,7 +227,7 @@ def _add_routes(router: APIRouter, path: str, name: str, noun: str, endpoints: S
         f"Add numbers from a CSV file to {noun}",
         csv=CSV_EXAMPLE,
         response=IMPORT_EXAMPLE,
-        problems=(400, 404, 413, 422, 503),
+        problems=(400, 404, 409, 413, 422, 503),
     )
     add_route(
         router,
@@ -241,5 +261,5 @@ IMPORT_EXAMPLE: dict[str, Any] = {
     "added": 1,
     "already": 1,
     "wrong": 1,
-    "errors": [{"line": 4, "code": "phone_number", "detail": "a phone number is 7 to 15 digits in international form"}],
+    "errors": [{"line": 4, "code": "phone_number", "detail": "it has 5 digits: a phone number has 7 to 15"}],
 }

@@ -39,6 +39,7 @@ VERIFY_TOKEN = ProblemKind("verify-token", 403, "Invalid verify token")
 TAKEN = ProblemKind("taken", 409, "Id already in use")
 NO_PROFILE = ProblemKind("no-profile", 409, "No profile can send this message")
 NOT_CANCELLABLE = ProblemKind("not-cancellable", 409, "Message can no longer be cancelled")
+COLUMN_UNCLEAR = ProblemKind("column-unclear", 409, "The column with the phone numbers is not clear")
 CHANGED = ProblemKind("changed", 412, "Changed since it was read")
 IN_PROGRESS = ProblemKind("in-progress", 409, "Request with the same Idempotency-Key is still in progress")
 NOT_UNDOABLE = ProblemKind("not-undoable", 409, "Change cannot be undone")
@@ -52,7 +53,8 @@ KINDS: Mapping[str, ProblemKind] = {
     kind.code: kind
     for kind in (
         *(MALFORMED, CURSOR, IDEMPOTENCY_KEY, UNAUTHORIZED, SIGNATURE, VERIFY_TOKEN, NOT_FOUND, METHOD_NOT_ALLOWED),
-        *(TAKEN, NO_PROFILE, NOT_CANCELLABLE, IN_PROGRESS, NOT_UNDOABLE, REPLY_NOT_SENT, CHANGED, TOO_LARGE, INVALID),
+        *(TAKEN, NO_PROFILE, NOT_CANCELLABLE, IN_PROGRESS, NOT_UNDOABLE, REPLY_NOT_SENT, COLUMN_UNCLEAR),
+        *(CHANGED, TOO_LARGE, INVALID),
         *(KEY_REUSED, INTERNAL, GATEWAY, SECRET_KEYS, UNAVAILABLE),
     )
 }
