@@ -17,20 +17,81 @@ _NAMES: tuple[tuple[float, frozenset[str]], ...] = (
     (4, frozenset({"whatsapp", "wa", "واتساب", "واتس", "wsp", "zap"})),
     (
         3,
-        frozenset({"mobile", "cell", "cellphone", "cellular", "msisdn", "recipient", "جوال", "الجوال", "موبايل",
-                   "الموبايل", "محمول", "المحمول", "móvil", "movil", "celular", "handy", "portable", "gsm", "hp"}),
+        frozenset(
+            {
+                "mobile",
+                "cell",
+                "cellphone",
+                "cellular",
+                "msisdn",
+                "recipient",
+                "جوال",
+                "الجوال",
+                "موبايل",
+                "الموبايل",
+                "محمول",
+                "المحمول",
+                "móvil",
+                "movil",
+                "celular",
+                "handy",
+                "portable",
+                "gsm",
+                "hp",
+            }
+        ),
     ),
     (
         2,
-        frozenset({"phone", "telephone", "tel", "contact", "هاتف", "الهاتف", "تليفون", "التليفون", "تلفون", "teléfono",
-                   "telefono", "telefone", "telefon", "téléphone", "phonenumber"}),
+        frozenset(
+            {
+                "phone",
+                "telephone",
+                "tel",
+                "contact",
+                "هاتف",
+                "الهاتف",
+                "تليفون",
+                "التليفون",
+                "تلفون",
+                "teléfono",
+                "telefono",
+                "telefone",
+                "telefon",
+                "téléphone",
+                "phonenumber",
+            }
+        ),
     ),
     (1, frozenset({"number", "no", "nr", "num", "رقم", "الرقم", "número", "numero", "numéro"})),
-)  # fmt: skip
+)
 _OTHER_NAMES = frozenset(
-    {"id", "order", "record", "date", "zip", "postcode", "postal", "invoice", "account", "amount", "price", "total",
-     "created", "updated", "birth", "birthday", "age", "سعر", "تاريخ", "كود", "fecha", "data", "pedido"}
-)  # fmt: skip
+    {
+        "id",
+        "order",
+        "record",
+        "date",
+        "zip",
+        "postcode",
+        "postal",
+        "invoice",
+        "account",
+        "amount",
+        "price",
+        "total",
+        "created",
+        "updated",
+        "birth",
+        "birthday",
+        "age",
+        "سعر",
+        "تاريخ",
+        "كود",
+        "fecha",
+        "data",
+        "pedido",
+    }
+)
 _LANDLINE_NAMES = frozenset({"home", "work", "office", "landline", "fax", "منزل", "المنزل", "fijo", "casa"})
 
 
@@ -51,7 +112,7 @@ class ListLayout:
 def find_layout(rows: Sequence[Sequence[str]]) -> ListLayout:
     """The layout of a list, by its first rows (`SAMPLE_ROWS` are enough)."""
     first_row = next((index for index, row in enumerate(rows) if any(map(_is_number, row))), None)
-    if first_row is None:  # no row has a number: only the names can tell
+    if first_row is None:  # no row has a number: only the names of the columns help
         named = next((index for index, row in enumerate(rows) if any(_name_weight(cell) for cell in row)), None)
         header = None if named is None else rows[named]
         first_row = 0 if named is None else named + 1

@@ -9,7 +9,7 @@ from spreader.phone.number_column import ListLayout, find_layout
 
 SEPARATORS = ",;\t|"
 SEPARATOR_LINE = "sep="
-"""A first line such as `sep=;` tells Excel the separator of the file."""
+"""A first line such as `sep=;` is for Excel: it contains the separator of the file."""
 SAMPLES_MAX = 3
 
 
