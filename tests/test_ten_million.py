@@ -59,8 +59,8 @@ INSERT INTO stats.hour (profile_id, at, lane, package_id, sent, delivered, read)
 SELECT 'p' || p, date_trunc('hour', now()) - h * interval '1 hour', 'open', 'pkg', 20, 18, 12
 FROM generate_series(0, 19) AS p, generate_series(0, 24 * 365) AS h""",
     """
-INSERT INTO stats.minute (profile_id, at, lane, package_id, sent, delivered, read)
-SELECT 'p' || p, date_trunc('minute', now()) - m * interval '1 minute', 'open', 'pkg', 1, 1, 1
+INSERT INTO stats.minute (profile_id, at, lane, package_id, sent, delivered, read, failed, received)
+SELECT 'p' || p, date_trunc('minute', now()) - m * interval '1 minute', 'open', 'pkg', 1, 1, 1, 0, 0
 FROM generate_series(0, 19) AS p, generate_series(0, 60 * 24 * 16) AS m""",
     """
 INSERT INTO stats.package_hour (package_id, at, lane, sent, delivered, read)
@@ -102,10 +102,10 @@ async def generate(url: str) -> int:
         async with without_indexes(connection, "ingress.message"):
             await connection.execute(MESSAGES, 0, LARGE + SMALL)
         async with without_indexes(connection, "ingress.delivery"):
-            for start in range(0, LARGE, 100):
-                await connection.execute(DELIVERIES, [f"msg_{n}" for n in range(start, start + 100)])
-            for start in range(LARGE, LARGE + SMALL, 100_000):
-                await connection.execute(DELIVERIES, [f"msg_{n}" for n in range(start, start + 100_000)])
+            for first, end, step in ((0, LARGE, 100), (LARGE, LARGE + SMALL, 100_000)):
+                for start in range(first, end, step):
+                    message_ids = [f"msg_{n}" for n in range(start, min(start + step, end))]
+                    await connection.execute(DELIVERIES, message_ids)
         for statement in STATS:
             await connection.execute(statement)
         for table in ("message", "hour", "minute", "package_hour", "alert", "delivery"):

@@ -33,6 +33,11 @@ async def test_messages_of_the_package_are_listed_newest_first(system: System) -
     assert (first["status"], first["counts"]["held"]) == ("queued", 3)
 
 
+async def test_the_list_says_how_long_messages_are_kept(system: System) -> None:
+    await system.package("a")
+    assert (await system.http.get("/packages/pkg/messages")).json()["kept_days"] == 180
+
+
 async def test_pages_neither_skip_nor_repeat_messages_of_the_same_time(system: System) -> None:
     await system.package("a")
     await system.projection.fold_messages([accepted(number, number // 3) for number in range(8)])
