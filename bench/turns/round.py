@@ -58,9 +58,10 @@ class Round:
     async def run(self, *, long: bool) -> Mapping[str, float]:
         await self.system.create_package()
         await self._first_replies()
+        await asyncio.sleep(self.lengths.settle)
+        await self._idle()  # before any load, whose receipts arrive for more than a minute
         await self._load("reply", WARM_PER_SECOND, self.lengths.load)
         await asyncio.sleep(self.lengths.settle)
-        await self._idle()
         for rate in REPLIES_PER_SECOND:
             await self._rate("reply", rate)
         await self._rate("open", OPEN_PER_SECOND)
