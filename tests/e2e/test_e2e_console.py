@@ -217,6 +217,54 @@ async def test_an_import_of_ten_thousand_rows_names_the_fifty_bad_ones(mona: Tab
     await expect(mona.by_test_id("shares")).to_contain_text(re.compile("4.975"))
 
 
+async def test_send_waits_until_the_chosen_column_of_a_file_is_read(mona: Tab, tmp_path: Path) -> None:
+    """Without the wait, a part of the list was sent, and a torn number became a recipient. The file has 500,000 rows,
+    so that reading takes seconds, but only 200 numbers in each column."""
+    rows = [f"Customer {n}," + (f"2017{n:08},2018{n:08}" if n % 2_500 == 0 else "-,-") for n in range(500_000)]
+    file = tmp_path / "customers.csv"
+    file.write_text("\n".join(["Name,Old mobile,New mobile", *rows]))
+    await mona.system.create_package("waits", 1, **SHOP)
+    await mona.open("/packages/waits/compose")
+    await mona.by_test_id("text").fill("Hello")
+    await mona.by_test_id("file").locator("input[type=file]").set_input_files(file)
+    await mona.by_test_id("column").click()  # the first column with numbers is being read
+    await mona.page.get_by_role("option", name="New mobile").click()
+    await mona.by_test_id("send").click()
+    await expect(mona.by_test_id("answer")).to_contain_text("still being read")
+    await expect(mona.by_test_id("import").locator("details[open]")).to_be_visible(timeout=60_000)
+    await mona.by_test_id("send").click()
+    await expect(mona.page.get_by_role("heading", name="Text to 200 recipients")).to_be_visible()
+    (message,) = (await mona.system.ask("GET", "/packages/waits/messages")).body["data"]
+    path = f"/messages/{message['message_id']}"
+    sent_to = [
+        each["recipient"] for each in (await mona.system.ask("GET", f"{path}/deliveries?limit=200")).body["data"]
+    ]
+    assert sorted(sent_to) == [f"2018{n:08}" for n in range(0, 500_000, 2_500)]
+    assert (await mona.system.ask("POST", f"{path}/cancel")).status == 202
+
+
+async def test_a_form_does_not_overwrite_what_somebody_else_saved(mona: Tab) -> None:
+    await mona.system.create_package("shared", 1, **SHOP)
+    await mona.open("/packages/shared/settings")
+    await mona.by_test_id("field-profile_limits-per_day").fill("30")
+    await mona.system.ask("PATCH", "/packages/shared", {"profile_limits": {"per_hour": 6}})
+    await mona.by_test_id("save").click()
+    await expect(mona.by_test_id("changed")).to_contain_text("changed it from 10 to 6")
+    await mona.by_test_id("load-present").click()
+    await expect(mona.by_test_id("field-profile_limits-per_hour")).to_have_value("6")
+    await mona.by_test_id("save").click()
+    await expect(mona.page.get_by_text("Nothing changed yet.")).to_be_visible()
+    limits = (await mona.system.ask("GET", "/packages/shared")).body["profile_limits"]
+    assert (limits["per_hour"], limits["per_day"]) == (6, 30)
+    await mona.system.ask("PATCH", "/packages/shared/profiles/shared_p1", {"limits": {"per_hour": 3}})
+    await mona.open("/packages/shared/profiles/shared_p1")
+    await mona.by_test_id("package-limits-per_hour").click()
+    await mona.by_test_id("save").click()
+    await expect(mona.page.get_by_text("Nothing changed yet.")).to_be_visible()
+    profile = (await mona.system.ask("GET", "/packages/shared/profiles/shared_p1")).body
+    assert (profile["limits"], profile["effective_limits"]["per_hour"]) == ({}, 6)
+
+
 async def test_a_service_that_is_away_shows_and_recovers(mona: Tab) -> None:
     await mona.open("/packages/shop")
     await expect(mona.by_test_id("profile-shop_p1")).to_contain_text("●")

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from markupsafe import Markup
 
 from console.core import draft, formats, setting_texts
-from console.core.api_models import ApiHistory
+from console.core.api_models import ApiChangeList, ApiHistory
+from console.core.conflict import foreign_changes, with_authors
 from console.core.markup import tag
 from console.core.message_body import InvalidField, open_body, phone_numbers, reply_body
 from console.core.pacing_factors import effects, gap_factors, rush
@@ -131,6 +132,60 @@ def test_an_invalid_value_says_what_is_valid(pointer: str, typed: str) -> None:
     field = next(each for each in FIELDS if each.pointer == pointer)
     with pytest.raises(draft.InvalidValue, match=r"such as 20|look like"):
         draft.parse(field, typed)
+
+
+PROFILE_FIELDS = setting_texts.fields(setting_texts.profile_groups())
+
+
+@pytest.mark.parametrize(
+    ("limits", "pointer", "typed", "asked"),
+    [
+        ({"per_hour": 7}, "/limits/per_hour", "", "package"),
+        ({"per_hour": 7}, "/limits/per_hour", "9", 9),
+        ({}, "/limits/per_hour", "9", 9),
+        ({}, "/limits/new_contacts_per_day", "No Limit", None),
+        ({"new_contacts_per_day": None}, "/limits/new_contacts_per_day", "", "package"),
+        ({"new_contacts_per_day": None}, "/limits/new_contacts_per_day", "no limit", "nothing"),
+        ({}, "/limits/new_contacts_per_day", "", "nothing"),
+        ({"per_hour": None}, "/limits/per_hour", "", "nothing"),  # null is the package's too, where a limit must be
+    ],
+)
+def test_an_own_limit_follows_the_package_or_not(limits: dict[str, Any], pointer: str, typed: str, asked: Any) -> None:
+    before = draft.initial_values({"limits": limits}, PROFILE_FIELDS)
+    (field,) = [each for each in PROFILE_FIELDS if each.pointer == pointer]
+    now = {**before, pointer: draft.parse(field, typed)}
+    wanted = {} if asked == "nothing" else {"limits": {pointer.rsplit("/", 1)[1]: asked}}
+    assert draft.patch(PROFILE_FIELDS, before, now) == wanted
+    assert draft.parse(field, draft.format_value(field, before[pointer])) == before[pointer]
+    with pytest.raises(draft.InvalidValue, match="such as 20"):
+        draft.parse(field, "many")
+
+
+def test_a_limit_that_must_be_there_cannot_be_taken_off() -> None:
+    (field,) = [each for each in PROFILE_FIELDS if each.pointer == "/limits/per_hour"]
+    with pytest.raises(draft.InvalidValue):
+        draft.parse(field, "no limit")
+    shown = draft.limits_in_force({"effective_limits": {"per_hour": 20, "new_contacts_per_day": None}})
+    assert shown == {"/limits/per_hour": "Now: 20", "/limits/new_contacts_per_day": "Now: no limit"}
+
+
+def test_foreign_changes_name_the_setting_its_values_and_who_changed_it() -> None:
+    off = {**DOCUMENT, "rest_window": None, "keep_profile_per_customer": True}
+    found = foreign_changes(FIELDS, DOCUMENT, {**off, "version": 3, "paused": True})
+    assert [(each.field.pointer, each.before, each.after) for each in found] == [
+        ("/keep_profile_per_customer", "off", "on"), ("/rest_window", "on", "off"),
+    ]  # fmt: skip
+    history = ApiChangeList.model_validate(
+        {"data": [
+            {"number": 3, "at": NOON, "who": "Omar", "differences": [{"pointer": "/rest_window", "from": {}}]},
+            {"number": 2, "at": NOON, "who": "Zoë", "differences": [{"pointer": "/rest_window/start"}]},
+            {"number": 2, "at": NOON, "who": "Ali", "differences": [{"pointer": "/keep_profile"}]},
+        ]}
+    ).data  # fmt: skip
+    assert [each.sentence("UTC", NOON) for each in with_authors(found, history, "")] == [
+        "somebody with the API key changed it from off to on.", "Omar changed it from on to off, 12:00:00.",
+    ]  # fmt: skip
+    assert [each.who for each in with_authors(found, history, "/profiles/a")] == [None, None]
 
 
 @given(st.integers(1, 10**6) | st.none())

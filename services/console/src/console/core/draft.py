@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from console.core.setting_texts import SettingField
+from console.core.setting_texts import NO_LIMIT, SettingField
 
 Values = Mapping[str, Any]
 """The values of the fields by JSON pointer, as the API expects them. None means an empty field.
@@ -19,6 +19,10 @@ SWITCHED: Mapping[str, Mapping[str, Any]] = {
 
 Each setting is listed with the members that its object gets when an operator switches the setting on.
 """
+
+
+FOLLOW_PACKAGE = "package"
+"""The value of a profile's own limit that follows the package."""
 
 
 class InvalidValue(ValueError):
@@ -40,6 +44,10 @@ def initial_values(document: Mapping[str, Any], fields: tuple[SettingField, ...]
 
 def _initial_value(field: SettingField, document: Mapping[str, Any]) -> Any:
     value = value_at(document, field.pointer)
+    if field.kind == "own_limit":
+        group, name = field.pointer.rsplit("/", 1)
+        is_own = value is not None or (field.null and name in (value_at(document, group) or {}))
+        return value if is_own else FOLLOW_PACKAGE
     if field.pointer in SWITCHED:
         return value is not None
     if value is None and field.only_with:
@@ -54,6 +62,8 @@ def parse(field: SettingField, typed: Any) -> Any:
             return typed
         case "number":
             return _number(typed)
+        case "own_limit":
+            return _own_limit(field, str(typed or "").strip())
         case "windows":
             return [_window(part) for part in str(typed or "").split(",") if part.strip()]
         case "words":
@@ -72,6 +82,8 @@ def format_value(field: SettingField, value: Any) -> Any:
     Lists, times and dates become a text. All other values stay as they are.
     """
     match field.kind:
+        case "own_limit":
+            return "" if value == FOLLOW_PACKAGE else NO_LIMIT if value is None else str(value)
         case "windows":
             return ", ".join(f"{window['start'][:5]}-{window['end'][:5]}" for window in value or ())
         case "words":
@@ -80,6 +92,21 @@ def format_value(field: SettingField, value: Any) -> Any:
             return str(value or "")[: 5 if field.kind == "time" else 10]
         case _:
             return value
+
+
+def limits_in_force(document: Mapping[str, Any]) -> dict[str, str]:
+    """What each limit of a profile is now, by the pointer of the field of its own limit."""
+    limits: Mapping[str, int | None] = document.get("effective_limits") or {}
+    return {f"/limits/{name}": f"Now: {NO_LIMIT if limit is None else limit}" for name, limit in limits.items()}
+
+
+def rebased(fields: tuple[SettingField, ...], before: Values, now: Values, present: Values) -> dict[str, Any]:
+    """The values of a form whose document somebody else has changed. What the operator typed stays. All other fields
+    get the present values."""
+    return {
+        pointer: now[pointer] if now[pointer] != before[pointer] else present[pointer]
+        for pointer in (field.pointer for field in fields)
+    }
 
 
 def patch(fields: tuple[SettingField, ...], before: Values, now: Values) -> dict[str, Any]:
@@ -135,6 +162,17 @@ def _number(typed: Any) -> int | float | None:
     except ValueError:
         raise InvalidValue("a number, such as 20") from None
     return int(number) if number == int(number) else number
+
+
+def _own_limit(field: SettingField, typed: str) -> Any:
+    if not typed:
+        return FOLLOW_PACKAGE
+    if field.null and typed.casefold() == NO_LIMIT:
+        return None
+    try:
+        return _number(typed)
+    except InvalidValue:
+        raise InvalidValue(f"a number, such as 20, or `{NO_LIMIT}`" if field.null else "a number, such as 20") from None
 
 
 def _window(text: str) -> dict[str, str]:

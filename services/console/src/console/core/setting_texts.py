@@ -7,7 +7,9 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Literal
 
-SettingKind = Literal["number", "choice", "switch", "time", "windows", "words", "text", "phone", "moment", "zone"]
+SettingKind = Literal[
+    "number", "own_limit", "choice", "switch", "time", "windows", "words", "text", "phone", "moment", "zone"
+]
 
 STRATEGIES: Mapping[str, str] = {
     "round_robin": "Round robin – the same number each",
@@ -22,6 +24,7 @@ WAITING: Mapping[str, str] = {
     "drip": "Drip – spread at an interval",
     "smart": "Smart timing – each recipient's best hour",
 }
+NO_LIMIT = "no limit"
 _GATEWAY_LABELS: Mapping[str, str] = {
     "/paused": "Paused",
     "/gateway/driver": "Gateway",
@@ -44,6 +47,8 @@ class SettingField:
     high: float | None = None
     empty: str = ""
     """What an empty field means. If this text is itself empty, the field needs a value."""
+    null: str = ""
+    """What null means for a profile's own limit. Empty if the limit may not be null."""
     only_with: str = ""
     """The pointer of the switch that must be on for this setting to apply. Empty if there is no such switch."""
 
@@ -64,7 +69,8 @@ def package_groups() -> tuple[SettingGroup, ...]:
 def profile_groups() -> tuple[SettingGroup, ...]:
     """The groups of a profile's settings.
 
-    A profile's own limits have the same texts as the package's limits. An empty field means the package's limit.
+    A profile's own limits have the same texts as the package's limits. An empty field means the package's limit, and
+    the text `NO_LIMIT` means no limit.
     """
     return tuple(map(_group, _read()["profile"]))
 
@@ -97,7 +103,13 @@ def _group(entry: Mapping[str, Any]) -> SettingGroup:
         return SettingGroup(entry["title"], entry["words"], tuple(SettingField(**field) for field in entry["fields"]))
     same = next(group for group in package_groups() if group.title == title)
     own = tuple(
-        replace(field, pointer=field.pointer.replace("/profile_limits", "/limits"), empty="the package's")
+        replace(
+            field,
+            pointer=field.pointer.replace("/profile_limits", "/limits"),
+            kind="own_limit",
+            null=field.empty and NO_LIMIT,
+            empty="the package's",
+        )
         for field in same.fields
     )
     return SettingGroup(entry["title"], entry["words"], own)

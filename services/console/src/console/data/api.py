@@ -23,6 +23,8 @@ class CallSucceeded:
 
     body: Any
     status: int = 200
+    etag: str | None = None
+    """The version of a package or profile, if the response has one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +145,7 @@ async def _read(response: aiohttp.ClientResponse) -> CallResult:
         return CallSucceeded(None, 204)
     body = await response.json(content_type=None)
     if response.status < 400:
-        return CallSucceeded(body, response.status)
+        return CallSucceeded(body, response.status, response.headers.get("ETag"))
     if response.status == 503:
         return CallFailed(str(body.get("detail", "it is not ready")).rstrip("."))
     fields = {str(each["pointer"]): str(each["detail"]) for each in body.get("errors", ())}

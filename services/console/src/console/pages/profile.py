@@ -6,7 +6,7 @@ from typing import Any
 from markupsafe import Markup
 from nicegui import ui
 
-from console.core import formats, setting_texts
+from console.core import draft, formats, setting_texts
 from console.core.api_models import ApiPackage, ApiProfile, ApiProfileList, ApiProfileStates
 from console.core.markup import join, tag
 from console.core.profile_table import bars, health_tone, status
@@ -61,17 +61,18 @@ async def show(page: LivePage, package_id: str, profile_id: str) -> None:
         return
     content = stack()
 
-    def build(document: Mapping[str, Any]) -> None:
+    def build(loaded: CallSucceeded) -> None:
         content.clear()
         with content:
-            SettingsEditor(page, address, setting_texts.profile_groups(), document, saved).build({})
-            _gateway(page, package_id, profile_id, document)
+            editor = SettingsEditor(page, address, setting_texts.profile_groups(), loaded, saved)
+            editor.build(draft.limits_in_force(loaded.body))
+            _gateway(page, package_id, profile_id, loaded.body)
 
-    def saved(document: Mapping[str, Any]) -> None:
+    def saved(answer: CallSucceeded) -> None:
         context.cache.refresh(profiles)
-        build(document)
+        build(answer)
 
-    build(result.body)
+    build(result)
 
 
 def _title(package_id: str, profile_id: str, profile: ApiProfile | None) -> Markup:

@@ -1,8 +1,5 @@
 """Settings page: a package's settings, what each one does now, and a forecast with the operator's unsaved changes."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from console.core import setting_texts
 from console.core.api_models import ApiWhatIf
 from console.core.markup import join, tag
@@ -32,20 +29,20 @@ async def show(page: LivePage, package_id: str) -> None:
         return
     content = stack()
 
-    def build(document: Mapping[str, Any]) -> None:
+    def build(loaded: CallSucceeded) -> None:
         content.clear()
         with content:
-            editor = SettingsEditor(page, address, setting_texts.package_groups(), document, saved)
+            editor = SettingsEditor(page, address, setting_texts.package_groups(), loaded, saved)
             what_if = WhatIfPanel(page, package_id, editor)
             editor.build(effects(context.latest(queue)), what_if.build)
             page.on_update(lambda: editor.form.show_effects(effects(context.latest(queue))))
 
-    def saved(document: Mapping[str, Any]) -> None:
+    def saved(answer: CallSucceeded) -> None:
         context.cache.refresh(PACKAGES)
         context.cache.refresh(profiles_query(package_id))
-        build(document)
+        build(answer)
 
-    build(result.body)
+    build(result)
 
 
 class WhatIfPanel:

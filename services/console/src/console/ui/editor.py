@@ -1,41 +1,54 @@
-"""Editor: a settings form with a Save button that sends the changes and shows the API's errors."""
+"""Editor: a settings form with a Save button that sends the changes and shows the API's errors.
+
+A change that somebody else has made meanwhile is never overwritten unseen: the editor shows it, and the operator loads
+the present version before saving again.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 from nicegui import ui
 
-from console.core import formats
-from console.core.markup import join
+from console.core import conflict, formats
+from console.core.api_models import ApiChangeList
+from console.core.conflict import ForeignChange
+from console.core.markup import join, tag
 from console.core.setting_texts import SettingGroup
-from console.data.api import CallRefused, CallSucceeded
+from console.data.api import CallRefused, CallResult, CallSucceeded
 from console.ui import components
 from console.ui.actions import error_text, notify
 from console.ui.elements import button, html, stack
 from console.ui.fields import SettingsForm
 from console.ui.live_page import LivePage
 
+CHANGED = "changed"
+"""The code of the problem that the form was opened with an older version."""
+
 
 class SettingsEditor:
-    """Edits the package or profile that the ingress serves at `address`. `on_saved` gets the saved document."""
+    """Edits the package or profile that the ingress serves at `address`.
+
+    `loaded`: the response with the document to edit. `on_saved` gets the response with the saved document.
+    """
 
     def __init__(
         self,
         page: LivePage,
         address: str,
         groups: Sequence[SettingGroup],
-        document: Mapping[str, Any],
-        on_saved: Callable[[Mapping[str, Any]], None],
+        loaded: CallSucceeded,
+        on_saved: Callable[[CallSucceeded], None],
     ) -> None:
         self._page = page
         self._address = address
+        self._loaded = loaded
         self._on_saved = on_saved
-        self.form = SettingsForm(groups, document, self._show_changes)
+        self.form = SettingsForm(groups, loaded.body, self._show_changes)
 
     def build(self, effects: Mapping[str, str], beside: Callable[[], None] | None = None) -> None:
         """Add the fields to the page, and below them a bar with the Save button. `beside` adds elements to the bar."""
         self.form.build(effects)
         self._errors = html(join())
+        self._conflict = stack("stack tight").props('aria-live="polite" data-testid="conflict"')
         with stack("savebar"):
             self._summary = html(join()).classes("soft")
             ui.space()
@@ -45,23 +58,76 @@ class SettingsEditor:
         self._show_changes()
 
     async def save(self) -> None:
-        result = await self._page.context.api.call("PATCH", "ingress", self._address, self.form.patch)
+        result = await self._send()
+        if isinstance(result, CallRefused) and result.code == CHANGED:
+            result = await self._meet_conflict()
         if isinstance(result, CallSucceeded):
             self.show_errors({})
             for warning in result.body.get("warnings", ()):
                 notify(warning["detail"], is_error=True)
             notify("Saved. It is in force everywhere within a second or two.")
-            self._on_saved(result.body)
+            self._on_saved(result)
         elif isinstance(result, CallRefused) and result.fields:
             self.show_errors(result.fields)
             notify("Not saved: see the marked fields.", is_error=True)
-        else:
+        elif result is not None:
             self.show_errors({"": error_text(result, "ingress")})
 
     def show_errors(self, errors: Mapping[str, str]) -> None:
         """Show each error at its field. Show the errors that belong to no field below the form."""
         others = self.form.show_errors(errors)
         self._errors.set_content(join(*(components.notice(error, "bad", "form-error") for error in others)))
+
+    async def _send(self) -> CallResult:
+        headers = {"If-Match": self._loaded.etag} if self._loaded.etag else {}
+        api = self._page.context.api
+        return await api.call("PATCH", "ingress", self._address, self.form.patch, headers=headers)
+
+    async def _meet_conflict(self) -> CallResult | None:
+        """Somebody has changed the document. If they changed no setting of this form, save. Otherwise show what they
+        changed, and return None."""
+        present = await self._page.context.api.get("ingress", self._address)
+        if not isinstance(present, CallSucceeded):
+            return present
+        changes = conflict.foreign_changes(self.form.fields, self._loaded.body, present.body)
+        if not changes:
+            self._loaded = present
+            return await self._send()
+        _, _, package_id, *profile = self._address.split("/", 3)
+        history = await self._page.context.api.get("ingress", f"/packages/{package_id}/changes?limit=100")
+        if isinstance(history, CallSucceeded):
+            root = f"/{profile[0]}" if profile else ""
+            changes = conflict.with_authors(changes, ApiChangeList.model_validate(history.body).data, root)
+        self._show_conflict(changes, present, package_id)
+        return None
+
+    def _show_conflict(self, changes: Sequence[ForeignChange], present: CallSucceeded, package_id: str) -> None:
+        context = self._page.context
+        zone, now = context.zone(package_id), context.now()
+        now_typed = self.form.now
+        typed = {each.pointer: conflict.value_text(each, now_typed[each.pointer]) for each in self.form.changed}
+        lines = [
+            tag(
+                "li",
+                tag("b", f"{change.field.label}: "),
+                change.sentence(zone, now),
+                f" You typed {typed[change.field.pointer]}." if change.field.pointer in typed else None,
+            )
+            for change in changes
+        ]
+        words = f"Not saved: {formats.plural(len(changes), 'setting')} changed since you opened this page."
+        self.show_errors({})
+        self._conflict.clear()
+        with self._conflict:
+            html(components.notice(join(words, tag("ul", *lines)), "bad", "changed"))
+            load = button("Load the present version", lambda: self._load(present))
+            load.props('data-testid="load-present"')
+
+    def _load(self, present: CallSucceeded) -> None:
+        self._loaded = present
+        self.form.rebase(present.body)
+        self._conflict.clear()
+        notify("This is the present version, with what you typed. Look at it, then save.")
 
     def _show_changes(self) -> None:
         changed = self.form.changed

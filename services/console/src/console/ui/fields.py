@@ -9,8 +9,8 @@ from nicegui.element import Element
 
 from console.core import draft
 from console.core.markup import join, tag
-from console.core.setting_texts import STRATEGIES, SettingField, SettingGroup
-from console.ui.elements import html, stack
+from console.core.setting_texts import NO_LIMIT, STRATEGIES, SettingField, SettingGroup
+from console.ui.elements import button, html, stack
 
 STYLE = "outlined dense hide-bottom-space"
 
@@ -27,6 +27,7 @@ class SettingsForm:
         self.now = dict(self.before)
         self.invalid: dict[str, str] = {}
         self._on_change = on_change
+        self._is_rebasing = False
         self._views: dict[str, FieldView] = {}
 
     def build(self, effects: Mapping[str, str]) -> None:
@@ -48,6 +49,21 @@ class SettingsForm:
     def changed(self) -> list[SettingField]:
         return draft.changed_fields(self.fields, self.before, self.now)
 
+    def rebase(self, document: Mapping[str, Any]) -> None:
+        """Take the values of another version of the document, but keep everything that the operator typed."""
+        present = draft.initial_values(document, self.fields)
+        kept = {field.pointer for field in self.fields if self.now[field.pointer] != self.before[field.pointer]}
+        self.before, self.now = present, draft.rebased(self.fields, self.before, self.now, present)
+        self._is_rebasing = True
+        try:
+            for field in self.fields:
+                if field.pointer not in kept | self.invalid.keys():
+                    self._views[field.pointer].set_value(draft.format_value(field, present[field.pointer]))
+        finally:
+            self._is_rebasing = False
+        self._show_changes()
+        self._on_change()
+
     def show_errors(self, errors: Mapping[str, str]) -> list[str]:
         """Show each error at its field. Returns the errors that belong to no field."""
         for pointer, view in self._views.items():
@@ -59,6 +75,8 @@ class SettingsForm:
             view.show_effect(effects.get(pointer, ""))
 
     def _change(self, field: SettingField, typed: Any) -> None:
+        if self._is_rebasing:
+            return
         try:
             self.now[field.pointer] = draft.parse(field, typed)
             self.invalid.pop(field.pointer, None)
@@ -88,8 +106,21 @@ class FieldView:
             with stack("field"):
                 self._input = _input(field, value, lambda event: on_change(field, event.value))
                 self._input.props(f'data-testid="field-{name}" aria-describedby="words-{name}"')
+                if field.kind == "own_limit":
+                    self._build_choices(name)
                 self._effect = html(join(effect)).classes("field-now")
                 self._error = html(join()).classes("field-error").props('role="alert"')
+
+    def _build_choices(self, name: str) -> None:
+        """The buttons with which a profile's own limit returns to the package's, or is taken off."""
+        choices = {"package": ("The package's", ""), **({"none": ("No limit", NO_LIMIT)} if self._field.null else {})}
+        with stack("line"):
+            for choice, (text, value) in choices.items():
+                pressed = button(text, lambda value=value: self._input.set_value(value), "small")
+                pressed.props(f'data-testid="{choice}-{name}" aria-label="{self._field.label}: {text}"')
+
+    def set_value(self, value: Any) -> None:
+        self._input.set_value(_shown(self._field, value))
 
     def show_error(self, text: str) -> None:
         self._error.set_content(join(text))
@@ -104,25 +135,36 @@ class FieldView:
         self._line.set_visibility(is_visible)
 
 
-def _input(field: SettingField, value: Any, on_change: Callable[[Any], None]) -> Any:
-    label = field.label.replace('"', "")
+def _shown(field: SettingField, value: Any) -> Any:
+    """The value of `draft.format_value` as the input element takes it."""
     match field.kind:
         case "switch":
-            return ui.switch(value=bool(value), on_change=on_change).props(f'aria-label="{label}" dense')
+            return bool(value)
+        case "choice" | "zone":
+            return value
+        case "number":
+            return "" if value is None else f"{value:g}"
+        case _:
+            return value or ""
+
+
+def _input(field: SettingField, value: Any, on_change: Callable[[Any], None]) -> Any:
+    label, value = field.label.replace('"', ""), _shown(field, value)
+    match field.kind:
+        case "switch":
+            return ui.switch(value=value, on_change=on_change).props(f'aria-label="{label}" dense')
         case "choice":
             element = ui.select(dict(STRATEGIES), value=value, on_change=on_change)
         case "zone":
             element = ui.select(sorted(available_timezones()), value=value, on_change=on_change, with_input=True)
         case "number":
-            element = ui.input(value="" if value is None else f"{value:g}", on_change=on_change).props(
-                'inputmode="decimal"'
-            )
+            element = ui.input(value=value, on_change=on_change).props('inputmode="decimal"')
         case "time" | "moment":
             element = ui.input(value=value, on_change=on_change).props(
                 f'type="{"time" if field.kind == "time" else "date"}"'
             )
-        case "text" | "phone" | "windows" | "words":
-            element = ui.input(value=value or "", on_change=on_change)
+        case "text" | "phone" | "windows" | "words" | "own_limit":
+            element = ui.input(value=value, on_change=on_change)
     if field.unit:
         element.props(f'suffix="{field.unit}"')
     if field.empty:
