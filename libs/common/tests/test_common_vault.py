@@ -28,7 +28,17 @@ def test_a_new_key_in_front_seals_and_the_old_one_still_opens() -> None:
     both = Vault(f"{new}, {old}")
     assert both.open("prf_1", sealed) == SECRETS
     assert Vault(new).open("prf_1", both.seal("prf_1", SECRETS)) == SECRETS
-    assert both.name("token") == Vault(old).name("token")
+
+
+def test_a_sealed_text_shows_its_key_and_the_newest_key_gives_the_names() -> None:
+    old, new, lost = new_key(), new_key(), new_key()
+    both = Vault(f"{new}, {old}")
+    assert both.key_ids == (*Vault(new).key_ids, *Vault(old).key_ids)
+    sealed = [Vault(key).seal("prf_1", SECRETS) for key in (new, old, lost)]
+    assert [both.key_of(each) for each in sealed] == [*both.key_ids, None]
+    assert both.key_of("damaged") is None
+    assert not any(key_id in key for key_id in both.key_ids for key in (old, new))
+    assert both.name("token") == Vault(new).name("token") != Vault(old).name("token")
 
 
 @pytest.mark.parametrize("damage", ["", "x", "gAAAAABkxxxx"])

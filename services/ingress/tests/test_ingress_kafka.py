@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from sqlalchemy import text
 
 from ingress.app import build
+from ingress.configuration.key_command import report_keys
 from ingress.messages.callbacks import CallbackConsumer
 from ingress.settings import IngressSettings
 from local.testbed.workbench import Workbench
@@ -29,6 +30,7 @@ from spreader.kafka.client import KafkaBus, create_broker
 from spreader.kafka.table import Table
 from spreader.runtime.postgres import create_engine
 from spreader.settings import Settings
+from spreader.vault import Vault, new_key
 
 pytestmark = [pytest.mark.kafka, pytest.mark.postgres]
 
@@ -144,6 +146,50 @@ def _fates(package_id: str, profile_id: str, message_id: str) -> tuple[OpenDeliv
 async def _has_status(http: httpx.AsyncClient, message_id: str, status: str) -> bool:
     message = (await http.get(f"/messages/{message_id}")).json()
     return message["status"] == status and message["counts"]["sent"] == 1
+
+
+async def test_after_a_change_of_the_key_nothing_needs_the_old_one(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old, new = new_key(), new_key()
+    own = IngressSettings(
+        api_key="k, key-before", kafka_bootstrap_servers=settings.kafka_bootstrap_servers,
+        database_url=settings.database_url, secret_keys=old, reseal_after_seconds=0,
+    )  # fmt: skip
+    rotated = own.model_copy(update={"secret_keys": f"{new},{old}"})
+    gateway = {"driver": "waha", "base_url": "http://127.0.0.1:1", "credentials": {"api_key": "a", "hmac_key": "h"}}
+    async with serving(build(own)) as http:
+        package_id: str = (await http.post("/packages", json={"name": "Sealed"})).json()["package_id"]
+        profile = {"name": "Sales", "phone": "201001234567", "gateway": gateway}
+        added = await http.post(f"/packages/{package_id}/profiles", json=profile)
+        profile_id: str = added.json()["profile_id"]
+        assert await report_keys(rotated) is False
+        assert "Keep the key" in capsys.readouterr().out
+    read_back = Table(settings, PackageConfigured)
+    await read_back.start()
+
+    def is_resealed() -> bool:
+        row = read_back.get(package_id)
+        sealed = row and row.package.profiles and row.package.profiles[0].gateway.sealed
+        return bool(sealed) and Vault(new).key_of(str(sealed)) is not None
+
+    assert not is_resealed()
+    async with serving(build(rotated)) as http:
+        assert await read_back.wait_for(is_resealed, 30)
+        http.headers["Authorization"] = "Bearer key-before"
+        assert (await http.get(f"/packages/{package_id}")).json()["version"] == 2
+    await read_back.stop()
+    row = read_back.get(package_id)
+    assert row is not None
+    sealed = row.package.profiles[0].gateway.sealed or ""
+    assert dict(Vault(new).open(profile_id, sealed)) == gateway["credentials"]
+    capsys.readouterr()
+    await report_keys(rotated)  # other tests leave packages in the topic that no key of this one opens
+    report = capsys.readouterr().out
+    assert f"key {Vault(new).key_ids[0]} (newest): 1 in ingress.profile, 0 in ingress.outbox, 1 in the topic" in report
+    assert f"You may take out the key {Vault(old).key_ids[0]}" in report
+    with pytest.raises(SystemExit, match="SPREADER_SECRET_KEYS is not set"):
+        await report_keys(own.model_copy(update={"secret_keys": None}))
 
 
 async def test_while_kafka_is_down_callers_get_503_within_5_s_and_all_works_again_without_a_restart(

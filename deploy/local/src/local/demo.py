@@ -43,8 +43,8 @@ def demo() -> int:
 
 async def _demo(settings: LocalSettings, view: View) -> None:
     ingress, simulator = _address(settings, "ingress"), _address(settings, "simulator")
-    async with ApiClient(f"{ingress}/api/v1", settings.api_key) as api, ApiClient(simulator) as gateway:
-        await make_demo_package(ingress, settings.api_key, view)
+    async with ApiClient(f"{ingress}/api/v1", settings.caller_key) as api, ApiClient(simulator) as gateway:
+        await make_demo_package(ingress, settings.caller_key, view)
         await _converse(api, gateway, view)
         await _campaign(api, view)
     view.print(f"All messages that arrived: {simulator}/ledger")

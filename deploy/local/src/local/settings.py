@@ -7,6 +7,7 @@ from pydantic import Field, PositiveFloat, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from spreader.clock import SPEED_MAX, Clock
+from spreader.vault import split_secrets
 
 TREE = Path(__file__).parents[4]
 DEMO_KEY = "dev-key"
@@ -26,7 +27,7 @@ class LocalSettings(BaseSettings):
     """A clock (`600@<wall>=<system>`) instead of the one that is saved in the home."""
     demo: bool = True
     """Whether an empty system gets the demo package, with simulated customers who reply by themselves."""
-    api_key: str = DEMO_KEY
+    api_key: str = Field(default=DEMO_KEY, repr=False)
     secret_keys: str | None = Field(default=None, repr=False)
     """Keys that encrypt gateway credentials. Not set: `make up` creates a key at the first start and keeps it in the
     home."""
@@ -39,11 +40,16 @@ class LocalSettings(BaseSettings):
     """The port of the Postgres that `make up` starts. Not set: any free port."""
     kafka_bootstrap_servers: str | None = None
     """The addresses of an existing Kafka. Not set: `make up` starts one."""
-    database_url: str | None = None
+    database_url: str | None = Field(default=None, repr=False)
     """The address of an existing database. Not set: `make up` starts a Postgres server."""
     local_broker: str = "kafka"
     """With `memory`, `make up` uses the in-memory broker. It also does so if it cannot download Kafka."""
     ready_seconds: PositiveFloat = 120.0
+
+    @property
+    def caller_key(self) -> str:
+        """The key that `make up` and `make demo` show, if `api_key` has several."""
+        return next(iter(split_secrets(self.api_key)), "")
 
     @field_validator("clock")
     @classmethod

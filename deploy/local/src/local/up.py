@@ -64,7 +64,7 @@ async def _run(plan: LaunchPlan, servers: LocalServers, clock: Clock, view: View
 async def _start(system: LocalSystem, plan: LaunchPlan, view: View) -> None:
     await system.start(plan.settings.ready_seconds)
     if plan.settings.demo and "ingress" in plan.addresses:
-        await make_demo_package(plan.addresses["ingress"], plan.settings.api_key, view)
+        await make_demo_package(plan.addresses["ingress"], plan.settings.caller_key, view)
 
 
 async def _completes_before(stop: asyncio.Event, work: Coroutine[None, None, None]) -> bool:

@@ -12,23 +12,25 @@ class Settings(BaseSettings):
     kafka_bootstrap_servers: str = "127.0.0.1:9092"
     kafka_security: str = Field(default="PLAINTEXT", pattern="^(PLAINTEXT|SSL|SASL_PLAINTEXT|SASL_SSL)$")
     kafka_username: str | None = None
-    kafka_password: str | None = None
+    kafka_password: str | None = Field(default=None, repr=False)
     kafka_ca_file: str | None = None
     kafka_alone: bool = False
     """Only for the in-memory broker of trials, where joining a group takes minutes. Each service is then one process,
     which reads all partitions without joining a group. With any other broker, a service refuses to start."""
     secret_keys: str | None = Field(default=None, repr=False)
-    """Keys that encrypt gateway credentials, newest first, separated by commas. `python -m spreader key` makes one."""
+    """Keys that encrypt gateway credentials, newest first, separated by commas. `python -m spreader key` makes one, and
+    `python -m ingress keys` says which ones are still needed."""
     internal_token: str | None = Field(default=None, repr=False)
     """Services show it to each other: router, pacer and sender refuse HTTP calls without it. Give all services the same
-    value, such as one of `python -m spreader key`. `make up` makes one."""
+    value, such as one of `python -m spreader key`. `make up` makes one. If there are several, separated by commas, a
+    service shows the first and accepts all."""
     media_store: str = "file:.spreader/media"
     """Where media files are stored: `file:` and a folder, `s3://bucket/prefix`, `gs://…`, `az://…` (with their own
     variables)."""
     media_hosts_allowed: str = ""
     """`host:port` of internal servers from which media may be downloaded, separated by commas. Other private addresses
     are refused."""
-    database_url: str = "postgresql://postgres@127.0.0.1:5432/spreader"
+    database_url: str = Field(default="postgresql://postgres@127.0.0.1:5432/spreader", repr=False)
     database_connections: PositiveInt = 8
     instance: str | None = None
     """A name that this process keeps over restarts. With a name, it gets its partitions back at once after a restart

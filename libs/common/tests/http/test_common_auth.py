@@ -42,6 +42,12 @@ async def test_a_call_with_the_token_is_answered_and_health_and_metrics_need_non
             assert (await http.get(path)).status_code == 200
 
 
+@pytest.mark.parametrize(("token", "status"), [("old", 200), ("new", 200), ("old,new", 401), ("", 401)])
+async def test_while_a_token_is_changed_the_old_and_the_new_one_are_accepted(token: str, status: int) -> None:
+    async with client(" new, old") as http:
+        assert (await http.get("/check", headers={"Authorization": f"Bearer {token}"})).status_code == status
+
+
 @pytest.mark.parametrize("header", ["Bearer None", "Bearer ", "Bearer token"])
 async def test_a_service_without_a_token_refuses_every_call(header: str) -> None:
     async with client(None) as http:
@@ -52,4 +58,5 @@ async def test_a_service_without_a_token_refuses_every_call(header: str) -> None
 
 def test_the_client_shows_the_token() -> None:
     assert HttpServiceClient("pacer", "http://pacer", "token").headers == {"Authorization": "Bearer token"}
+    assert HttpServiceClient("pacer", "http://pacer", "new, old").headers == {"Authorization": "Bearer new"}
     assert HttpServiceClient("pacer", "http://pacer", None).headers == {}

@@ -18,6 +18,7 @@ from ingress.configuration.queue_endpoint import QueueEndpoint
 from ingress.configuration.registry import Registry
 from ingress.configuration.removals import Removals
 from ingress.configuration.republication import Republication
+from ingress.configuration.resealer import Resealer
 from ingress.configuration.shared_accounts import SharedAccounts
 from ingress.consent.consent_lists import ConsentLists
 from ingress.consent.endpoint import ConsentEndpoint
@@ -76,6 +77,7 @@ from spreader.runtime.retention import Retention, retention_loop
 from spreader.runtime.service import Service
 from spreader.telemetry.http_middleware import TraceMiddleware
 from spreader.telemetry.tracing import NO_TRACING, Tracing
+from spreader.vault import Vault
 
 WATCHED = (PackageConfigured.topic, ConsentChanged.topic)
 WRITES = (ReplyMessageRequested.topic, OpenMessageRequested.topic)
@@ -134,7 +136,7 @@ def build(settings: IngressSettings) -> FastAPI:
         Loop("old files", MediaRetention(engine, MediaExpiry(media), settings.media_keep).run_once),
         Loop("early receipts", receipts.match_recent),
         retention_loop("old receipts", receipts.match_all_and_delete_old, RECEIPTS_MAX, RECEIPTS_EVERY_SECONDS),
-        *_configuration_loops(engine, now, relay.wake, kafka),
+        *_configuration_loops(settings, engine, now, relay.wake, kafka),
         Loop("look at the outbox", reconciliation.measure_outbox),
         Loop("look at the books", reconciliation.count_unfinished),
     )
@@ -175,12 +177,15 @@ def _retention_loops(settings: IngressSettings, engine: AsyncEngine, clock: Cloc
 
 
 def _configuration_loops(
-    engine: AsyncEngine, now: Now, wake_relay: Callable[[], None], kafka: KafkaComponent
+    settings: IngressSettings, engine: AsyncEngine, now: Now, wake_relay: Callable[[], None], kafka: KafkaComponent
 ) -> tuple[Loop, ...]:
     """The loops that publish configuration when no request does."""
-    removals = Removals(engine, now, wake_relay)
-    republication = Republication(engine, Registry(engine, now, wake_relay), lambda: kafka.home)
+    removals, registry = Removals(engine, now, wake_relay), Registry(engine, now, wake_relay)
+    republication = Republication(engine, registry, lambda: kafka.home)
+    keys = settings.secret_keys
+    resealers = [Resealer(engine, registry, Vault(keys), settings.reseal_after_seconds)] if keys else []
     return (
+        *(Loop("credentials of older keys", each.run_once) for each in resealers),
         Loop("removed packages", removals.announce),
         Loop("tombstones of removed packages", removals.forget),
         Loop("shared accounts", SharedAccounts(engine).run_once),
@@ -198,7 +203,7 @@ def assemble(app: FastAPI, deps: Dependencies) -> FastAPI:
         app.router.routes.extend(endpoint.routes().routes)
     problems.install(app)
     openapi.install(app)
-    app.add_middleware(ApiKeyMiddleware, key=deps.settings.api_key)
+    app.add_middleware(ApiKeyMiddleware, keys=deps.settings.api_key)
     app.add_middleware(TraceMiddleware, tracing=deps.tracing)
     return app
 

@@ -26,6 +26,9 @@ UNSETTLED = Gauge(
     ["service"],
 )
 SHARED_ACCOUNTS = Gauge("spreader_shared_accounts", "Accounts at a gateway from which more than one profile sends.")
+SEALED_CREDENTIALS = Gauge(
+    "spreader_sealed_credentials", "Profiles with credentials, by the secret key that sealed them.", ["key"]
+)
 PROBLEMS = Counter("spreader_api_problems", "Requests that failed, by kind of problem.", ["kind"])
 OPT_OUTS = Counter("spreader_opt_outs_total", "Customers who opted out with an opt-out word.")
 WEBHOOKS = Counter("spreader_webhook_events", "Reports of gateways that had an effect.", ["driver", "event"])
@@ -46,6 +49,7 @@ SERVICES = ("router", "pacer", "sender")
 for metric in (ACCEPTED, ACCEPT_SECONDS, UNANSWERED):
     from_zero(metric, get_args(Lane))
 from_zero(UNSETTLED, SERVICES)
+from_zero(SEALED_CREDENTIALS, ("newest", "older", "unknown"))
 from_zero(WEBHOOKS, get_args(Driver), WEBHOOK_EVENTS)
 from_zero(WEBHOOK_REFUSALS, get_args(Driver), get_args(Refusal))
 from_zero(WEBHOOKS_IGNORED, get_args(Driver), get_args(IgnoredReason))

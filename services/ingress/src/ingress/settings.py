@@ -2,15 +2,19 @@
 
 from datetime import timedelta
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
 from spreader.settings import Settings
 
 
 class IngressSettings(Settings):
     ingress_port: PositiveInt = 8000
-    api_key: str | None = None
-    """Callers send this key as `Authorization: Bearer …`. The ingress does not start without a key."""
+    api_key: str | None = Field(default=None, repr=False)
+    """Callers send this key as `Authorization: Bearer …`. The ingress does not start without a key. While you change
+    the key, give both, separated by a comma."""
+    reseal_after_seconds: NonNegativeFloat = 600.0
+    """How long after its start the ingress begins to encrypt stored credentials again with the newest key. By then,
+    restart all senders and all instances of ingress with the new key."""
     router_url: str = "http://127.0.0.1:8002"
     pacer_url: str = "http://127.0.0.1:8003"
     sender_url: str = "http://127.0.0.1:8004"

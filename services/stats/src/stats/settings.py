@@ -9,8 +9,9 @@ from spreader.settings import Settings
 
 class StatsSettings(Settings):
     stats_port: PositiveInt = 8001
-    api_key: str | None = None
-    """The key that callers send as `Authorization: Bearer …`. Stats does not start without it."""
+    api_key: str | None = Field(default=None, repr=False)
+    """The key that callers send as `Authorization: Bearer …`, the same as for ingress. Stats does not start without
+    it."""
     stats_keep_days: float = Field(default=731.0, ge=35.0)
     """How many days stats keeps counts by hour, counts of messages, ended alerts and automatic changes. Reports and
     exports show no more than that."""

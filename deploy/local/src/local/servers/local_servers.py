@@ -1,7 +1,7 @@
 """Local servers: the Kafka and the Postgres of one local system. Each of them exists already, or is started here."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import asyncpg
@@ -34,7 +34,7 @@ class LocalServers:
     kafka: LocalKafka | TrialBroker | None
     postgres: LocalPostgres | None
     bootstrap_servers: str
-    database_url: str
+    database_url: str = field(repr=False)
 
     @property
     def programs(self) -> tuple[LocalKafka | TrialBroker | LocalPostgres, ...]:

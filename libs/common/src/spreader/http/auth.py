@@ -6,26 +6,35 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from spreader.http.problems import UNAUTHORIZED, Problem
+from spreader.vault import split_secrets
 
 OPEN_PATHS = ("/health/", "/metrics")
 """Paths that need no credentials. Kubernetes and Prometheus call them."""
 
 
-def is_authorized(header: bytes, key: str) -> bool:
-    """Whether the `Authorization` header carries the key. The check takes equally long for every wrong key, so its time
-    does not help to guess the key."""
-    return hmac.compare_digest(header, f"Bearer {key}".encode())
+class AcceptedSecrets:
+    """The keys or tokens of which a caller must show one. `setting`: one secret, or several separated by commas.
 
+    While a secret is being changed, the old and the new one are both accepted.
+    """
 
-def shows_key(scope: Scope, key: str) -> bool:
-    """Whether the ASGI request carries the key."""
-    return is_authorized(next((value for name, value in scope["headers"] if name == b"authorization"), b""), key)
+    def __init__(self, setting: str) -> None:
+        self._headers = [f"Bearer {secret}".encode() for secret in split_secrets(setting)]
+
+    def has(self, header: bytes) -> bool:
+        """Whether this `Authorization` header shows one of the secrets. The check takes equally long for every wrong
+        secret, so its time does not help to guess one."""
+        return True in [hmac.compare_digest(header, accepted) for accepted in self._headers]
+
+    def is_shown(self, scope: Scope) -> bool:
+        """Whether the ASGI request shows one of the secrets."""
+        return self.has(next((value for name, value in scope["headers"] if name == b"authorization"), b""))
 
 
 def unauthorized() -> Problem:
     return Problem(
         UNAUTHORIZED,
-        "Send the header `Authorization: Bearer <key>` with the value of SPREADER_API_KEY.",
+        "Send the header `Authorization: Bearer <key>` with a key of SPREADER_API_KEY.",
         headers={"WWW-Authenticate": "Bearer"},
     )
 
@@ -43,17 +52,15 @@ class InternalTokenMiddleware:
 
     def __init__(self, app: ASGIApp, token: str | None) -> None:
         self._app = app
-        self._token = token
+        self._accepted = AcceptedSecrets(token or "")
+        self._is_set = bool(split_secrets(token or ""))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"].startswith(OPEN_PATHS) or self._shows_token(scope):
+        if scope["type"] != "http" or scope["path"].startswith(OPEN_PATHS) or self._accepted.is_shown(scope):
             await self._app(scope, receive, send)
             return
-        detail = "Send the header `Authorization: Bearer <token>` with the value of SPREADER_INTERNAL_TOKEN."
-        if self._token is None:
+        detail = "Send the header `Authorization: Bearer <token>` with a token of SPREADER_INTERNAL_TOKEN."
+        if not self._is_set:
             detail = "SPREADER_INTERNAL_TOKEN is not set at this service, so it refuses every call."
         problem = Problem(UNAUTHORIZED, detail, headers={"WWW-Authenticate": "Bearer"})
         await problem.response()(scope, receive, send)
-
-    def _shows_token(self, scope: Scope) -> bool:
-        return self._token is not None and shows_key(scope, self._token)

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import aiohttp
 
 from spreader.http.problems import unavailable
+from spreader.vault import split_secrets
 
 QUERY_SECONDS = 5.0
 
@@ -34,13 +35,14 @@ class ServiceClient(Protocol):
 class HttpServiceClient:
     """A component that queries one service, called `name`. It keeps one pool of HTTP connections to the service.
 
-    `token`: the setting `internal_token`.
+    `tokens`: the setting `internal_token`. The client shows the first token.
     """
 
-    def __init__(self, name: str, url: str, token: str | None) -> None:
+    def __init__(self, name: str, url: str, tokens: str | None) -> None:
         self.name = name
         self._url = url.rstrip("/")
-        self.headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        shown = split_secrets(tokens or "")
+        self.headers = {"Authorization": f"Bearer {shown[0]}"} if shown else {}
         self._client: aiohttp.ClientSession | None = None
 
     async def query(

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from spreader.contract.events import DEAD_LETTER_TOPIC, PARTITIONS
 from spreader.kafka.client import RECORD_BYTES_MAX, client_arguments, partitions_of
@@ -21,11 +21,10 @@ from spreader.kafka.dead_letter import ENDED, HEADER_PREFIX, WITHOUT_BODY
 from spreader.kafka.envelope import read_headers
 from spreader.kafka.partitions import partition_of
 from spreader.kafka.subscription import Record
+from spreader.kafka.topic_state import read_records
 from spreader.settings import Settings
 from spreader.text.redaction import redact
 
-BATCH_MAX = 500
-POLL_MS = 1_000
 MARK = "dead_letter_replayed"
 REPLAYED_FROM = "replayed_from"
 
@@ -133,10 +132,10 @@ async def replay(
         partitions = await partitions_of(settings, DEAD_LETTER_TOPIC)
         consumer.assign(partitions)
         ends = await consumer.end_offsets(partitions)
-        async for batch in _read_topic(consumer, ends):
+        async for batch in read_records(consumer, ends):
             for record in batch:
                 replayed |= marked_positions(record) or frozenset()
-        async for batch in _read_topic(consumer, ends):
+        async for batch in read_records(consumer, ends):
             letters = [read_letter(record) for record in batch if marked_positions(record) is None]
             selected = _select(letters, wanted, replayed, summary)
             for letter in selected:
@@ -181,15 +180,6 @@ async def _clients(settings: Settings) -> AsyncGenerator[tuple[AIOKafkaConsumer,
     finally:
         await consumer.stop()
         await producer.stop()
-
-
-async def _read_topic(consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -> AsyncGenerator[Sequence[Record]]:
-    """All records before `ends`, in batches."""
-    await consumer.seek_to_beginning(*ends)
-    while any([await consumer.position(partition) < end for partition, end in ends.items()]):
-        polled = await consumer.getmany(timeout_ms=POLL_MS, max_records=BATCH_MAX)
-        for partition, records in polled.items():
-            yield [record for record in records if record.offset < ends[partition]]
 
 
 async def _send(producer: AIOKafkaProducer, letter: DeadLetter) -> None:

@@ -1,11 +1,11 @@
-"""Topic state: the ids of topics, and the ends of their partitions.
+"""Topic state: the ids of topics, the ends of their partitions, and the records that they have now.
 
 A topic that was deleted and created again has another id. Kafka is asked over separate connections, because on a
 reader's connection each question would wait until the reader's long poll has ended.
 """
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,12 +13,15 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
 
-from spreader.kafka.client import client_arguments
+from spreader.kafka.client import client_arguments, partitions_of
 from spreader.kafka.lifetimes import closed, started
 from spreader.kafka.protocol import TopicsRequest
+from spreader.kafka.subscription import Record
 from spreader.settings import Settings
 
 ANSWER_SECONDS = 5.0
+POLL_MS = 1_000
+RECORDS_MAX = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,3 +89,27 @@ class EndOffsets:
         if self._consumer is not None:
             await closed(self._consumer.stop())
             self._consumer = None
+
+
+async def read_records(
+    consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]
+) -> AsyncGenerator[Sequence[Record]]:
+    """All records before `ends`, in batches of one partition each. The partitions are assigned to the consumer."""
+    await consumer.seek_to_beginning(*ends)
+    while any([await consumer.position(partition) < end for partition, end in ends.items()]):
+        polled = await consumer.getmany(timeout_ms=POLL_MS, max_records=RECORDS_MAX)
+        for partition, records in polled.items():
+            yield [record for record in records if record.offset < ends[partition]]
+
+
+async def read_topic(settings: Settings, topic: str) -> AsyncGenerator[Sequence[Record]]:
+    """All records that the topic has now, in batches of one partition each. Raises KafkaError or OSError."""
+    partitions = await partitions_of(settings, topic)
+    consumer = AIOKafkaConsumer(**client_arguments(settings), enable_auto_commit=False, auto_offset_reset="earliest")
+    await started(consumer.start(), consumer.stop)
+    try:
+        consumer.assign(partitions)
+        async for records in read_records(consumer, await consumer.end_offsets(partitions)):
+            yield records
+    finally:
+        await closed(consumer.stop())

@@ -21,11 +21,12 @@ from ingress.infra import outbox
 from ingress.sql import configuration as sql
 from ingress.sql.configuration import PackageEntry, ProfileEntry
 from ingress.sql.removals import RemovedPackage
+from ingress.sql.sealed_credentials import RESEAL, ResealedEntry
 from spreader.clock import Now
 from spreader.contract.events import PackageConfigured
 from spreader.http.problems import FieldError, Problem, not_found
 from spreader.kafka.envelope import encode
-from spreader.runtime.rows import fetched
+from spreader.runtime.rows import arrays, fetched
 
 Edit = Callable[[Settings], Settings]
 """A function from the stored settings to the new settings. It may raise the problem `invalid`."""
@@ -102,13 +103,15 @@ class Registry:
             await connection.execute(sql.PACKAGE_PAUSE, {"package_id": package_id, "paused": paused})
         return await self.package(package_id)
 
-    async def publish_again(self, package_id: str) -> None:
-        """Publish the package as it is now, with its present version. Do nothing if the package was deleted
-        meanwhile."""
+    async def publish_again(self, package_id: str, resealed: Sequence[ResealedEntry] = ()) -> None:
+        """Store the resealed credentials, then publish the package as it is now, with its present version. Do nothing
+        if the package was deleted meanwhile."""
         async with self.engine.begin() as connection:
             locked = await connection.execute(sql.PACKAGE_LOCK, {"package_id": package_id})
-            if locked.scalar_one_or_none() is not None:
-                await self._put_snapshot(connection, package_id)
+            if locked.scalar_one_or_none() is None:
+                return
+            await connection.execute(RESEAL, {"package_id": package_id, **arrays(ResealedEntry, resealed)})
+            await self._put_snapshot(connection, package_id)
         self.wake_relay()
 
     async def delete_package(self, package_id: str, require: Precondition) -> int:

@@ -1,11 +1,11 @@
-"""Authentication: all requests to the API need the API key, except the gateways' webhook calls."""
+"""Authentication: all requests to the API need an API key, except the gateways' webhook calls."""
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ingress.http import operator
 from ingress.http.problems import count_problem
 from ingress.http.urls import API
-from spreader.http.auth import shows_key, unauthorized
+from spreader.http.auth import AcceptedSecrets, unauthorized
 
 _WEBHOOKS = f"{API}/webhooks/"
 """Calls under this path need no API key, because gateways do not know the key. The webhook parsers verify these
@@ -16,9 +16,9 @@ class ApiKeyMiddleware:
     """This is an ASGI middleware and not a FastAPI dependency, because a middleware costs little time and covers every
     route."""
 
-    def __init__(self, app: ASGIApp, key: str) -> None:
+    def __init__(self, app: ASGIApp, keys: str) -> None:
         self._app = app
-        self._key = key
+        self._accepted = AcceptedSecrets(keys)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or self._is_allowed(scope):
@@ -30,8 +30,8 @@ class ApiKeyMiddleware:
         await problem.response()(scope, receive, send)
 
     def _is_allowed(self, scope: Scope) -> bool:
-        """Whether the request has the key, or is outside the API (such as `/health`), or is a webhook call."""
+        """Whether the request has a key, or is outside the API (such as `/health`), or is a webhook call."""
         path: str = scope["path"]
         if not path.startswith(f"{API}/") or path.startswith(_WEBHOOKS):
             return True
-        return shows_key(scope, self._key)
+        return self._accepted.is_shown(scope)

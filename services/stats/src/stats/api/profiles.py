@@ -11,7 +11,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 from spreader.clock import Now
 from spreader.contract.events import Lane, ProfileState
 from spreader.contract.ids import Id
-from spreader.http.auth import is_authorized, unauthorized
+from spreader.http.auth import AcceptedSecrets, unauthorized
 from spreader.http.problems import not_found, unavailable
 from spreader.runtime.postgres import autocommit
 from stats.api.pagination import Page, number_below, page_body
@@ -116,15 +116,16 @@ class ProfileEndpoints:
         return profile_states(packages, await self.current_state.records(packages.keys(), now), now)
 
 
-_bearer = HTTPBearer(auto_error=False, description="The value of SPREADER_API_KEY.")
+_bearer = HTTPBearer(auto_error=False, description="A key of SPREADER_API_KEY.")
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
 
-def require_key(key: str) -> Callable[[Credentials], Awaitable[None]]:
-    """The FastAPI dependency that raises `unauthorized` for a request without the key."""
+def require_key(keys: str) -> Callable[[Credentials], Awaitable[None]]:
+    """The FastAPI dependency that raises `unauthorized` for a request without one of the keys."""
+    accepted = AcceptedSecrets(keys)
 
     async def check(credentials: Credentials) -> None:
-        if credentials is None or not is_authorized(f"Bearer {credentials.credentials}".encode(), key):
+        if credentials is None or not accepted.has(f"Bearer {credentials.credentials}".encode()):
             raise unauthorized()
 
     return check
