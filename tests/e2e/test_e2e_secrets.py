@@ -2,23 +2,26 @@
 
 import re
 
+import aiohttp
 import pytest
 from aiokafka import AIOKafkaConsumer
 from e2e.gateways import DRIVERS, add_fault, create_gateway_package, credentials_of, send_open_message, send_reply
-from e2e.system import RunningSystem, eventually, recipients
+from e2e.system import KEY, RunningSystem, eventually, recipients
 
 from spreader.contract.events import DEAD_LETTER_TOPIC, EVENTS
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(200)]
 
-WITH_METRICS = ("ingress", "router", "pacer", "sender", "stats")
+WITH_METRICS = ("ingress", "router", "pacer", "sender", "stats", "console", "simulator")
+WRONG_KEY = "a-key-that-nobody-has"
 TEXT = {"type": "text", "text": "Hello"}
 
 
 async def test_no_secret_and_no_full_number_is_shown(live: RunningSystem) -> None:
-    """Each gateway gets a reply, an open message, a wrong key and a number that is not on WhatsApp."""
+    """Each gateway gets a reply, an open message, a wrong key and a number that is not on WhatsApp. Callers show wrong
+    keys, and a gateway a wrong signature."""
     people = iter(recipients(4 * len(DRIVERS), start=420_000))
-    numbers, secrets, errors = list[str](), list[str](), list[str]()
+    numbers, secrets, errors = list[str](), _secrets_of(live), list[str]()
     for driver in DRIVERS:
         package = f"secret_{driver}"
         (profile,) = await create_gateway_package(live, package, driver, 1)
@@ -36,6 +39,13 @@ async def test_no_secret_and_no_full_number_is_shown(live: RunningSystem) -> Non
             errors += [str(answer.body)] if answer.status >= 400 else []
         shown = await live.ask("GET", f"/packages/{package}/profiles/{profile}")
         errors.append(str(shown.body))
+        forged = await _with_wrong_key(live, "ingress", "POST", f"/api/v1/webhooks/{driver}/{package}/{profile}")
+        assert forged[0] == 401
+        errors.append(forged[1])
+    for service, path in (("ingress", "/api/v1/packages"), ("stats", "/api/v1/profiles"), ("sender", "/openapi.json")):
+        status, body = await _with_wrong_key(live, service, "GET", path)
+        assert status == 401
+        errors.append(body)
     texts = {
         "logs": live.log.read_text(errors="replace"),
         "events": await _events(live),
@@ -48,6 +58,23 @@ async def test_no_secret_and_no_full_number_is_shown(live: RunningSystem) -> Non
     for place in ("logs", "metrics"):
         seen = [number for number in numbers if re.search(rf"(?<!\d){number}(?!\d)", texts[place])]
         assert not seen, f"full numbers are in the {place}: {seen}"
+
+
+def _secrets_of(system: RunningSystem) -> list[str]:
+    """The secrets of the system itself, as its services have them."""
+    files = [(system.folder / name).read_text().strip() for name in ("secret.key", "internal.token")]
+    assert all(len(secret) > 20 for secret in files)
+    return [*files, f"Bearer {KEY}", WRONG_KEY]
+
+
+async def _with_wrong_key(system: RunningSystem, service: str, method: str, path: str) -> tuple[int, str]:
+    headers = {"Authorization": f"Bearer {WRONG_KEY}", "X-Hub-Signature-256": f"sha256={WRONG_KEY}"}
+    address = f"http://127.0.0.1:{system.ports[service]}{path}"
+    async with (
+        aiohttp.ClientSession(headers=headers) as session,
+        session.request(method, address, json={"event": WRONG_KEY}) as response,
+    ):
+        return response.status, await response.text()
 
 
 async def _ended(system: RunningSystem, message: str) -> bool:

@@ -13,7 +13,7 @@ import json
 import random
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import aiohttp
@@ -45,7 +45,7 @@ class WebhookPost:
     key: AccountKey
     body: bytes | None
     message: PendingMessage | None = None
-    headers: Mapping[str, str] | None = None
+    headers: Mapping[str, str] | None = field(default=None, repr=False)
     attempt: int = 1
 
     @classmethod

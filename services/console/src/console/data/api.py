@@ -65,7 +65,7 @@ class OperatorClient:
 
     session: aiohttp.ClientSession
     urls: Mapping[Service, str]
-    key: str
+    key: str = field(repr=False)
     operator: str = ""
     is_signed_in: Callable[[], bool] = _always
 

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from cryptography.fernet import Fernet, InvalidToken
@@ -17,7 +17,7 @@ COOKIE = "spreader_session"
 @dataclass(frozen=True, slots=True)
 class Session:
     session_id: str
-    key: str
+    key: str = field(repr=False)
     """The API key that the operator signed in with."""
     operator: str
     """The name that the history of changes shows."""

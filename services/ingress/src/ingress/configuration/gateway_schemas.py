@@ -42,6 +42,7 @@ class GatewayForm(RequestForm):
     )
     credentials: dict[str, Any] | None = Field(
         default=None,
+        repr=False,
         description="cloud_api: access_token, app_secret, verify_token. waha: api_key, hmac_key. evolution: api_key, "
         "webhook_token. Stored encrypted and never shown; a change keeps the ones that it leaves out.",
     )

@@ -7,7 +7,7 @@ the gateway must be cleaned (`spreader.text.clean_text`), or the type check fail
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from sender.core.delivery import Delivery
@@ -24,7 +24,7 @@ class PreparedSend:
     """A request that is ready to be sent. The driver adds the bytes of `file` to the body just before the call."""
 
     url: str
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
     body: Mapping[str, Any]
     file: MediaFile | None = None
     upload: str | None = None

@@ -7,7 +7,7 @@ the request may have arrived. The texts of exceptions are dropped, since they ma
 import asyncio
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -78,7 +78,7 @@ CallOutcome = HttpResponse | NotReached | NoResponse
 class GatewayCall:
     method: str
     url: str
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
     json: Any = None
     data: Any = None
     """A body that is not JSON, such as a form with a file. Only one of `json` and `data` is set."""

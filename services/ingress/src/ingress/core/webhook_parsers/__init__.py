@@ -1,7 +1,7 @@
 """Webhook parser: verifies one kind of gateway's webhook calls and turns them into reports."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
 
@@ -19,7 +19,7 @@ class WebhookCall:
     `wall`: when the call arrived, in wall time. The system's clock may run faster than wall time.
     """
 
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
     body: bytes
     wall: datetime
 
