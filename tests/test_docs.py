@@ -53,6 +53,9 @@ CITED = re.compile(
 )
 UNCHECKED = {"tests/test_tidy.py", "uv.lock"}
 """Files whose samples name pages that do not exist."""
+NAMED_TEST = re.compile(r"`(test_\w+\.py)::(test_\w+)`")
+UNSHOWN = ("| 8090 |", "| 9092, 5432 |")
+"""The ports on the page of security that Spreader does not protect."""
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 SETTING = re.compile(r"\bSPREADER_[A-Z0-9_]*[A-Z0-9]\b(?!\{|_)")
@@ -206,6 +209,36 @@ def test_a_called_service_is_one_with_an_address_and_a_client() -> None:
     assert [str(route) for route in routes_called(asking, sources("pacer"))] == [
         "GET /deliveries/{delivery_id}/explain"
     ]
+
+
+def test_every_claim_of_the_security_page_names_a_test_that_exists() -> None:
+    text = (DOCS / "security.md").read_text()
+    claims = claims_of(text.partition("## Ports")[2])
+    assert len(claims) > 25
+    assert [claim for claim in claims if not NAMED_TEST.search(claim) and not claim.startswith(UNSHOWN)] == []
+    named = NAMED_TEST.findall(text)
+    sources = {file.name: file.read_text() for file in ROOT.rglob("test_*.py") if ".venv" not in file.parts}
+    assert [each for each in named if not has_test(sources.get(each[0], ""), each[1])] == []
+
+
+def test_a_claim_without_a_test_and_a_test_that_is_gone_are_found() -> None:
+    table = "| port | who |\n| --- | --- |\n| 1 | you: `test_a.py::test_b` |\n"
+    text = f"{table}\n- One\n  line.\n- Two: `test_a.py::test_c`.\n"
+    assert claims_of(text) == ["| 1 | you: `test_a.py::test_b` |", "- One line.", "- Two: `test_a.py::test_c`."]
+    assert NAMED_TEST.findall(text) == [("test_a.py", "test_b"), ("test_a.py", "test_c")]
+    assert has_test("async def test_b() -> None:", "test_b")
+    assert not has_test("def test_bc() -> None:", "test_b")
+
+
+def claims_of(text: str) -> list[str]:
+    """The items of the lists and the rows of the tables of a page, without the heads of the tables."""
+    joined = re.sub(r"\n  +", " ", text)
+    rows = re.sub(r"^\|.*\n\|[ -|]+\|$", "", joined, flags=re.MULTILINE)
+    return re.findall(r"^(?:- |\| ).+$", rows, re.MULTILINE)
+
+
+def has_test(source: str, name: str) -> bool:
+    return re.search(rf"^(async )?def {name}\(", source, re.MULTILINE) is not None
 
 
 def test_nothing_cites_a_page_that_is_not_here() -> None:
