@@ -7,11 +7,13 @@ from nicegui import ui
 
 from console.data.polling_cache import PollingCaches
 from console.data.sessions import Sessions
+from console.metrics import OPEN_PAGES
 from console.pages import ROUTES
 from console.settings import ConsoleSettings
 from console.theme import COLOURS_COOKIE, FAVICON, colours
 from console.ui import auth, downloads
 from console.ui.layout import build_layout
+from console.ui.live_page import open_pages
 from console.ui.page_context import PageContext
 from console.ui.uploads import UploadFields
 from spreader.clock import clock_from_environment, wall_now
@@ -25,6 +27,7 @@ def build(settings: ConsoleSettings) -> FastAPI:
     NiceGUI keeps open pages in the memory of one process. So run one replica, or use sticky sessions.
     """
     now = clock_from_environment()
+    OPEN_PAGES.set_function(open_pages)
     lifetime = timedelta(hours=settings.console_session_hours)
     sessions = Sessions(settings.console_secret, lifetime, wall_now)
     caches = PollingCaches(settings, wall_now)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from markupsafe import Markup
-from nicegui import ui
+from nicegui import Client, ui
 from nicegui.element import Element
 
 from console.core.markup import join
@@ -15,6 +15,11 @@ from console.ui.page_context import PageContext
 UPDATE_SECONDS = 0.5
 
 Render = Callable[[], Markup]
+
+
+def open_pages() -> int:
+    """How many pages are open in browsers. A page that nobody loaded completely, or that was closed, does not count."""
+    return sum(client.has_socket_connection for client in Client.instances.values())
 
 
 class LivePage:
