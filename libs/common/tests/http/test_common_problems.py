@@ -7,11 +7,20 @@ import httpx
 import pytest
 from fastapi import FastAPI, HTTPException, Path
 from pydantic import BaseModel
+from sqlalchemy.exc import DBAPIError
 
 from spreader.http import problems
 from spreader.http.problems import COMMON_KINDS, ProblemKind, not_found, unavailable
 
-KINDS = (*COMMON_KINDS, ProblemKind("malformed", 400, "Malformed request body"))
+KINDS = (*COMMON_KINDS, ProblemKind("closed", 409, "Closed"))
+
+
+class DriverError(Exception):
+    """An error of Postgres, as its driver reports it."""
+
+    def __init__(self, sqlstate: str) -> None:
+        super().__init__(sqlstate)
+        self.sqlstate = sqlstate
 
 
 class Order(BaseModel):
@@ -31,6 +40,10 @@ def order_app() -> FastAPI:
             "away": unavailable("The store is closed."),
             "database": ConnectionResetError(),
             "form": HTTPException(400),
+            "large": HTTPException(413),
+            "no table": DBAPIError("SELECT", {}, DriverError("42P01")),
+            "no column": DBAPIError("SELECT", {}, DriverError("42703")),
+            "wrong statement": DBAPIError("SELECT", {}, DriverError("42601")),
             "bug": KeyError("secret"),
         }
         raise failures[fail]
@@ -57,6 +70,10 @@ async def http() -> AsyncGenerator[httpx.AsyncClient]:
         ("GET", "/orders/1?fail=away", 503, "unavailable"),
         ("GET", "/orders/1?fail=database", 503, "unavailable"),
         ("GET", "/orders/1?fail=form", 400, "malformed"),
+        ("GET", "/orders/1?fail=large", 400, "malformed"),
+        ("GET", "/orders/1?fail=no table", 503, "unavailable"),
+        ("GET", "/orders/1?fail=no column", 503, "unavailable"),
+        ("GET", "/orders/1?fail=wrong statement", 500, "internal"),
         ("GET", "/orders/1?fail=bug", 500, "internal"),
         ("GET", "/orders/one", 422, "invalid"),
         ("GET", "/elsewhere", 404, "not-found"),
@@ -86,6 +103,19 @@ async def test_an_error_in_the_body_has_a_json_pointer_into_it(
     response = await http.post("/orders", content=body, headers={"Content-Type": "application/json"})
     assert response.status_code == 422
     assert response.json()["errors"][0]["pointer"] == pointer
+
+
+async def test_a_body_that_cannot_be_read_is_malformed(http: httpx.AsyncClient) -> None:
+    """Starlette itself refuses it with 400."""
+    answer = await http.post("/orders", content=b"\xff", headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["code"]) == (400, "malformed")
+    assert "is not part of this API" not in answer.json()["detail"]
+
+
+async def test_before_the_migrations_ran_a_caller_is_asked_to_come_back(http: httpx.AsyncClient) -> None:
+    answer = await http.get("/orders/1?fail=no table")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+    assert "creates its tables" in answer.json()["detail"]
 
 
 async def test_headers_say_when_to_come_back_and_what_is_allowed(http: httpx.AsyncClient) -> None:

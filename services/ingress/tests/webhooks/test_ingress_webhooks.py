@@ -4,6 +4,8 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
 from ingress.core import delivery_updates
 from ingress.testing import System
 from spreader.contract.events import CustomerMessage, DeliveryOutcome
@@ -91,6 +93,13 @@ async def test_invalid_reports_are_refused(system: System) -> None:
     seen = [(path, (await system.http.post(path, json=report)).status_code) for path, report, _ in calls]
     assert seen == [(path, status) for path, _, status in calls]
     assert system.bus.published == []
+
+
+@pytest.mark.parametrize("report", [{"event": "rain"}, {"event": 5}, {}])
+async def test_an_unknown_event_is_named_by_its_own_field(system: System, report: dict[str, Any]) -> None:
+    await system.package("a")
+    (error,) = (await system.http.post(HOOK, json=report)).json()["errors"]
+    assert error == {"pointer": "/event", "code": "unknown_event", "detail": "must be receipt or message"}
 
 
 async def test_a_stop_with_half_an_emoji_counts_and_the_message_is_published(system: System) -> None:

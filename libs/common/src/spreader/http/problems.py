@@ -13,7 +13,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from pydantic_core import to_json
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
@@ -35,15 +35,17 @@ class ProblemKind(NamedTuple):
     title: str
 
 
+MALFORMED = ProblemKind("malformed", 400, "Malformed request body")
 UNAUTHORIZED = ProblemKind("unauthorized", 401, "Missing or invalid API key")
 NOT_FOUND = ProblemKind("not-found", 404, "Not found")
 METHOD_NOT_ALLOWED = ProblemKind("method", 405, "Method not allowed")
 INVALID = ProblemKind("invalid", 422, "Invalid request")
 INTERNAL = ProblemKind("internal", 500, "Internal server error")
 UNAVAILABLE = ProblemKind("unavailable", 503, "Service unavailable")
-COMMON_KINDS = (UNAUTHORIZED, NOT_FOUND, METHOD_NOT_ALLOWED, INVALID, INTERNAL, UNAVAILABLE)
+COMMON_KINDS = (MALFORMED, UNAUTHORIZED, NOT_FOUND, METHOD_NOT_ALLOWED, INVALID, INTERNAL, UNAVAILABLE)
 
 _CODES_OF_STATUS: Mapping[int, str] = {404: "not-found", 405: "method", 413: "too-large"}
+_UNDEFINED_STATES = {"42P01", "42703", "3F000"}  # PostgreSQL's SQLSTATE: undefined table, column, invalid schema name
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +132,11 @@ def install(
     def http_problem(request: Request, error: Exception) -> Problem:
         """The problem of an unknown route or method, or of a request that Starlette itself refused."""
         assert isinstance(error, HTTPException)
-        kind = by_code.get(_CODES_OF_STATUS.get(error.status_code, "malformed"), NOT_FOUND)
-        detail = f"{request.method} {request.url.path} is not part of this API; see /docs for the list of operations."
+        kind = by_code.get(_CODES_OF_STATUS.get(error.status_code, "malformed"), MALFORMED)
+        detail = f"The request cannot be read: {error.detail}."
+        if kind in (NOT_FOUND, METHOD_NOT_ALLOWED):
+            route = f"{request.method} {request.url.path}"
+            detail = f"{route} is not part of this API; see /docs for the list of operations."
         allowed = _allowed_methods(request) if kind is METHOD_NOT_ALLOWED else ""
         return Problem(kind, detail, headers={"Allow": allowed} if allowed else error.headers or {})
 
@@ -163,6 +168,9 @@ def _usual_problem(request: Request, error: Exception) -> Problem:
         return Problem(INVALID, f"{errors[0].pointer or 'the body'}: {errors[0].detail}", errors)
     if is_transient(error):
         return database_unavailable(request, error)
+    if isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in _UNDEFINED_STATES:
+        log.warning("tables are not migrated yet; replied 503", path=request.url.path, error=str(error.orig))
+        return unavailable("The service still creates its tables. Send the request again shortly.")
     return Problem(INTERNAL, "The request failed because of a defect of ours. The log has the cause under `instance`.")
 
 

@@ -7,7 +7,6 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
-from sqlalchemy.exc import DBAPIError
 
 from ingress.http.json_bounds import WRONG_ITEMS
 from ingress.metrics import PROBLEMS
@@ -16,6 +15,7 @@ from spreader.http.problems import (
     ERRORS_MAX,
     INTERNAL,
     INVALID,
+    MALFORMED,
     METHOD_NOT_ALLOWED,
     NOT_FOUND,
     UNAUTHORIZED,
@@ -24,14 +24,12 @@ from spreader.http.problems import (
     Problem,
     ProblemKind,
     ProblemOf,
-    database_unavailable,
     unavailable,
 )
 from spreader.kafka.bus import PublishFailed, RecordsRefused
 from spreader.telemetry.metrics import from_zero
 from spreader.text.clean_text import pointer_step
 
-MALFORMED = ProblemKind("malformed", 400, "Malformed request body")
 CURSOR = ProblemKind("cursor", 400, "Invalid cursor")
 IDEMPOTENCY_KEY = ProblemKind("idempotency-key", 400, "Invalid Idempotency-Key")
 SIGNATURE = ProblemKind("signature", 401, "Invalid webhook signature")
@@ -62,8 +60,12 @@ KINDS: Mapping[str, ProblemKind] = {
 
 from_zero(PROBLEMS, KINDS)
 
-_UNDEFINED_STATES = {"42P01", "3F000"}  # PostgreSQL SQLSTATE undefined_table, invalid_schema_name
 _TAG_ERRORS = {"union_tag_invalid", "union_tag_not_found"}
+_TAGS: Mapping[str, str] = {
+    "type": "must be text, image, voice, document, video or template",
+    "event": "must be receipt or message",
+}
+"""The fields that say which form a body has, with their values."""
 
 
 def install(app: FastAPI) -> None:
@@ -71,7 +73,6 @@ def install(app: FastAPI) -> None:
         PublishFailed: _publish_problem,
         RecordsRefused: _refused_problem,
         RequestValidationError: _path_problem,
-        DBAPIError: _migration_problem,
     }
     problems.install(app, KINDS.values(), own, count_problem)
 
@@ -103,6 +104,10 @@ def fields_problem(error: ValidationError, tagged: bool) -> Problem:
 
 
 def _field_errors(error: ErrorDetails, tagged: bool) -> Iterator[FieldError]:
+    if error["type"] in _TAG_ERRORS:
+        tag = error.get("ctx", {})["discriminator"].strip("'")
+        yield FieldError(f"/{tag}", f"unknown_{tag}", _TAGS[tag])
+        return
     if error["type"] != WRONG_ITEMS:
         yield _field_error(error["type"], error["loc"], error["msg"], tagged)
         return
@@ -111,8 +116,6 @@ def _field_errors(error: ErrorDetails, tagged: bool) -> Iterator[FieldError]:
 
 
 def _field_error(code: str, location: tuple[int | str, ...], message: str, tagged: bool) -> FieldError:
-    if code in _TAG_ERRORS:
-        return FieldError("/type", "unknown_type", "must be text, image, voice, document, video or template")
     pointer = "".join(f"/{pointer_step(part)}" for part in location[1 if tagged else 0 :])
     if code == "string_pattern_mismatch" and pointer.startswith(("/recipient", "/phone", "/from")):
         return FieldError(
@@ -143,12 +146,3 @@ def _publish_problem(_: Request, __: Exception) -> Problem:
 
 def _refused_problem(_: Request, error: Exception) -> Problem:
     return Problem(TOO_LARGE, f"Kafka does not take the record of this request, so it is not accepted: {error}")
-
-
-def _migration_problem(request: Request, error: Exception) -> Problem | None:
-    """The problem `unavailable` if a table does not exist yet, because a new system still runs its migrations.
-
-    None if the database reported another error. Then the caller gets the usual problem.
-    """
-    is_undefined = isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in _UNDEFINED_STATES
-    return database_unavailable(request, error) if is_undefined else None
