@@ -213,6 +213,24 @@ async def test_postgres_folds_as_the_core_does_in_any_order_and_grouping(system:
             await connection.execute(text("TRUNCATE ingress.delivery"))
 
 
+async def test_the_profile_and_the_gateway_message_id_are_of_the_same_attempt(system: System) -> None:
+    """An echo reports the first attempt after the gateway refused it. The second attempt is sent by another profile.
+    Later receipts name its message."""
+    echo = outcome(NOON, "acknowledged", profile_id="a", gateway_message_id="g1", attempt=1)
+    sent = outcome(NOON + timedelta(minutes=1), "sent", profile_id="b", gateway_message_id="g2", attempt=2)
+    folds = [delivery_updates.from_outcome(each) for each in (echo, sent)]
+    (whole,) = fold([update for updates in folds for update in updates])
+    for order in (folds, folds[::-1]):
+        for updates in order:
+            await system.projection.fold_deliveries(updates)
+        row = await system.projection.delivery(whole.delivery_id)
+        assert row is not None
+        assert (row.profile_id, row.gateway_message_id, row.attempt) == ("b", "g2", 2)
+        assert (row.profile_id, row.gateway_message_id) == (whole.profile_id, whole.gateway_message_id)
+        async with system.engine.begin() as connection:
+            await connection.execute(text("TRUNCATE ingress.delivery"))
+
+
 async def test_concurrent_folds_lose_nothing(system: System) -> None:
     pieces = [[update] for update in a_life(NOON)] + [delivery_updates.from_open_assigned(assigned(NOON))] * 3
     await asyncio.gather(*(system.projection.fold_deliveries(piece) for piece in pieces))

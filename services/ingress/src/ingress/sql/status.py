@@ -103,23 +103,24 @@ SELECT {columns(FoldedDelivery)} FROM {unnest(FoldedDelivery, "folded")}
 ON CONFLICT (delivery_id) DO UPDATE SET
     (status, stage, attempt, turn, at, reason, failure, profile_id, index, gateway_message_id, sent_at) = (
         SELECT status, stage, attempt, turn, at, reason, failure,
-               coalesce(profile_id, known.profile_id, excluded.profile_id), coalesce(known.index, excluded.index),
-               coalesce(known.gateway_message_id, excluded.gateway_message_id),
-               coalesce(known.sent_at, excluded.sent_at)
+               coalesce(profile_id, known.profile_id, excluded.profile_id),
+               coalesce(index, known.index, excluded.index),
+               coalesce(gateway_message_id, known.gateway_message_id, excluded.gateway_message_id),
+               coalesce(sent_at, known.sent_at, excluded.sent_at)
         FROM (VALUES (known.status, known.stage, known.attempt, known.turn, known.at, known.reason, known.failure,
-                      known.profile_id),
+                      known.profile_id, known.index, known.gateway_message_id, known.sent_at),
                      (excluded.status, excluded.stage, excluded.attempt, excluded.turn, excluded.at, excluded.reason,
-                      excluded.failure, excluded.profile_id))
-             AS pair (status, stage, attempt, turn, at, reason, failure, profile_id)
+                      excluded.failure, excluded.profile_id, excluded.index, excluded.gateway_message_id,
+                      excluded.sent_at))
+             AS pair (status, stage, attempt, turn, at, reason, failure, profile_id, index, gateway_message_id,
+                      sent_at)
         ORDER BY stage DESC, attempt DESC, turn DESC LIMIT 1)
 WHERE (excluded.stage, excluded.attempt, excluded.turn) > (known.stage, known.attempt, known.turn)
    OR known.index IS NULL AND excluded.index IS NOT NULL
    OR known.gateway_message_id IS NULL AND excluded.gateway_message_id IS NOT NULL
    OR known.sent_at IS NULL AND excluded.sent_at IS NOT NULL""")
 """Merges a stored row and a new row like `ingress.core.delivery_updates.merge`. The row with more progress wins. Its
-empty columns are filled from the other row.
-
-Unlike in `merge`, a stored index, gateway message id or sending time is never replaced.
+empty columns are filled from the other row. So the profile and the gateway message id are of the same attempt.
 """
 
 _DELIVERY = f"SELECT {columns(ShownDelivery)} FROM (SELECT *, at AS updated_at FROM ingress.delivery) AS delivery "
