@@ -87,6 +87,19 @@ async def test_a_check_of_an_existing_profile_is_reported_at_once(
     assert [(each.profile_id, each.session) for each in bus.of(ProfileReported)] == [("p1", "working")]
 
 
+@pytest.mark.parametrize("change", [{"base_url": "another"}, {"account": "another"}])
+async def test_a_check_with_another_address_says_nothing_about_the_present_profile(
+    http: AsyncClient, bus: MemoryBus, server: GatewayServer, configured: Profile, change: dict[str, str]
+) -> None:
+    """The credentials are those of the profile, but it uses another server or account."""
+    request = {**request_for(configured), **change}
+    if "base_url" in change:
+        request["base_url"] = server.base_url.replace("127.0.0.1", "localhost")
+    answer = (await http.post("/profiles/check", json=request)).json()
+    assert "took_seconds" in answer
+    assert bus.published == []
+
+
 async def test_numbers_are_checked_through_a_configured_profile(http: AsyncClient) -> None:
     request = {"package_id": "pkg", "profile_id": "p1", "numbers": [ANN, BOB]}
     answer = (await http.post("/numbers/check", json=request)).json()

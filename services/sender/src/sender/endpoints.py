@@ -112,7 +112,7 @@ class CheckEndpoints:
         profile = Profile(profile_id=request.profile_id, name=request.profile_id, phone=NO_NUMBER, gateway=gateway)
         check = await self.drivers[request.driver].check(profile)
         configured = self.config.profile(request.package_id, request.profile_id)
-        if check.reached and configured is not None and configured.gateway.sealed == request.sealed:
+        if check.reached and configured is not None and _same_access(configured.gateway, gateway):
             # Report the check now, so that a lane closed for wrong credentials can open before the next scheduled
             # check.
             await self.poller.report(request.package_id, configured, check)
@@ -141,6 +141,12 @@ def add_endpoints(app: FastAPI, endpoints: CheckEndpoints) -> None:
     @app.post("/numbers/check")
     async def check_numbers(request: NumberCheckRequest) -> NumberCheckResponse:
         return await endpoints.check_numbers(request)
+
+
+def _same_access(configured: Gateway, checked: Gateway) -> bool:
+    """Whether the check used the same account at the same server, with the same credentials. `holder` does not matter,
+    because it does not belong to the access."""
+    return configured.model_copy(update={"holder": None}) == checked
 
 
 def _item(result: NumberResult) -> NumberCheckItem:
