@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaProducer
 from fastapi import FastAPI
-from replays import SERVICES, Groups, empty_positions, recreate_topics, until_quiet
+from replays import POLL_SECONDS, SERVICES, Groups, empty_positions, recreate_topics, until_quiet
 
 from ingress.app import build as build_ingress
 from ingress.settings import IngressSettings
@@ -143,7 +143,7 @@ async def test_all_topics_are_read_again_from_the_beginning_and_nothing_is_sent(
             await publish(settings, *requests(clock))
             async with asyncio.timeout(PATIENCE_SECONDS):
                 while len(await gateways.ledger()) < OPEN + REPLIES:
-                    pass
+                    await asyncio.sleep(POLL_SECONDS)
             await until_quiet(groups, url, PATIENCE_SECONDS)
         sent = Counter(line["recipient"] for line in await gateways.ledger())
         assert set(sent.values()) == {1}

@@ -29,6 +29,7 @@ from spreader.settings import Settings
 pytestmark = [pytest.mark.kafka, pytest.mark.postgres]
 
 TIMEOUT_SECONDS = 60
+POLL_SECONDS = 0.05
 
 
 @asynccontextmanager
@@ -68,10 +69,11 @@ async def wait_for_cancellation(settings: Settings, message_id: str) -> None:
     connection = await asyncpg.connect(settings.database_url)
     stored = "SELECT FROM sender.cancellation WHERE message_id = $1"
     try:
-        while not await connection.fetchval(
-            "SELECT to_regclass('sender.cancellation')::text"
-        ) or not await connection.fetch(stored, message_id):
-            pass
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            while not await connection.fetchval(
+                "SELECT to_regclass('sender.cancellation')::text"
+            ) or not await connection.fetch(stored, message_id):
+                await asyncio.sleep(POLL_SECONDS)
     finally:
         await connection.close()
 

@@ -130,30 +130,40 @@ async def test_a_delivery_of_the_previous_version_is_cancelled_when_its_call_wou
     assert (await process(ledger, driver, gateway), gateway.calls) == (CANCELLED, [])
 
 
-@pytest.mark.parametrize(("arrived", "expected"), [(False, "cancelled"), (True, "sent")])
-async def test_a_cancelled_delivery_in_doubt_is_looked_up_first(
+@pytest.mark.parametrize(
+    ("stop", "arrived", "expected"),
+    [
+        ("cancel", False, "cancelled"),
+        ("cancel", True, "sent"),
+        ("opt out", False, "suppressed"),
+        ("opt out", True, "sent"),
+    ],
+)
+async def test_a_stopped_delivery_in_doubt_is_looked_up_first(
     make_ledger: MakeLedger,
     engine: AsyncEngine,
     driver: SimulatorDriver,
     gateway: FakeGateway,
+    stop: str,
     arrived: bool,
     expected: str,
 ) -> None:
     dead = make_ledger("open", "dead", lease_seconds=0)
     await begin_calls(dead, *(await dead.take_in(batch_of(released()), ONE)).claims)
     gateway.sent += [released().delivery_id] if arrived else []
-    await cancel(engine, "m1")
+    await (cancel(engine, "m1") if stop == "cancel" else opt_out(engine))
     assert (await process(make_ledger("open"), driver, gateway))[0] == expected
     assert (gateway.lookups, gateway.calls) == ([released().delivery_id], [])
 
 
-async def test_a_cancelled_delivery_that_may_have_arrived_is_unknown_and_not_cancelled(
-    make_ledger: MakeLedger, engine: AsyncEngine, drivers: dict[str, Driver], server: GatewayServer
+@pytest.mark.parametrize("stop", ["cancel", "opt out"])
+async def test_a_stopped_delivery_that_may_have_arrived_is_unknown(
+    make_ledger: MakeLedger, engine: AsyncEngine, drivers: dict[str, Driver], server: GatewayServer, stop: str
 ) -> None:
     """Its gateway cannot be asked."""
     dead = make_ledger("open", "dead", lease_seconds=0)
     await begin_calls(dead, *(await dead.take_in(batch_of(released()), ONE)).claims)
-    await cancel(engine, "m1")
+    await (cancel(engine, "m1") if stop == "cancel" else opt_out(engine))
     gateway = FakeGateway(base_url=server.base_url)
     assert (await process(make_ledger("open"), drivers["waha"], gateway))[0] == "unknown"
     assert server.sends == []

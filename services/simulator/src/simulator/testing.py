@@ -124,14 +124,14 @@ class SimulatorClient:
         """
         async with asyncio.timeout(DEADLINE_SECONDS):
             while not await self._holds(path, holds):
-                pass
+                pass  # `_holds` waits before it returns false
 
     async def _holds(self, path: str, holds: Callable[[Any], bool]) -> bool:
-        try:
-            return holds((await self.request("GET", path)).body)
-        except aiohttp.ClientConnectionError:
-            await asyncio.sleep(POLL_SECONDS)
-            return False
+        with contextlib.suppress(aiohttp.ClientConnectionError):
+            if holds((await self.request("GET", path)).body):
+                return True
+        await asyncio.sleep(POLL_SECONDS)
+        return False
 
 
 @contextlib.asynccontextmanager
