@@ -29,6 +29,7 @@ from spreader.contract.events import (
 )
 from spreader.kafka.guarded_consumer import GuardedConsumer
 from spreader.kafka.table import Table
+from stats.api.problems import KINDS as STATS_KINDS
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -102,7 +103,8 @@ def test_every_setting_that_the_sources_name_is_on_the_page() -> None:
 
 def test_every_problem_is_explained_with_its_status() -> None:
     rows = re.findall(r"^\| (\d{3}) \| `([a-z-]+)` \|", (DOCS / "problems.md").read_text(), re.MULTILINE)
-    assert {code: int(status) for status, code in rows} == {kind.code: kind.status for kind in KINDS.values()}
+    kinds = (*KINDS.values(), *STATS_KINDS)
+    assert {code: int(status) for status, code in rows} == {kind.code: kind.status for kind in kinds}
 
 
 def test_the_described_headers_are_those_on_the_wire() -> None:

@@ -1,11 +1,14 @@
 """The whole service on real Kafka and Postgres: from events to published states and HTTP responses."""
 
+import contextlib
 from collections.abc import AsyncGenerator
 from datetime import datetime
 
 import httpx
 import pytest
 from fastapi import FastAPI
+from prometheus_client import REGISTRY
+from sqlalchemy import text
 
 from spreader.clock import wall_now
 from spreader.contract.configuration import Gateway, Package, Profile
@@ -21,14 +24,20 @@ from spreader.contract.events import (
 )
 from spreader.kafka.client import KafkaBus, create_broker
 from spreader.kafka.table import Table
+from spreader.runtime.postgres import create_engine
 from spreader.runtime.service import Service
 from spreader.settings import Settings
+from spreader.testing import SlowReader, serving
 from stats.app import build
 from stats.settings import StatsSettings
 
 pytestmark = [pytest.mark.kafka, pytest.mark.postgres]
 
 KEY = {"Authorization": "Bearer secret"}
+ROWS_OF_ONE_HOUR = text("""
+INSERT INTO stats.hour (profile_id, at, lane, package_id, sent)
+SELECT md5(CAST(number AS text)), CAST(:at AS timestamptz), 'open', 'shop', 1
+FROM generate_series(1, 5000) AS number""")
 GATEWAY = Gateway(driver="simulator", base_url="http://gateway", account="account")
 
 
@@ -114,6 +123,41 @@ async def test_events_become_states_and_responses_each_counted_once(
     assert other == {"data": []}
 
 
+def running_exports() -> float | None:
+    return REGISTRY.get_sample_value("spreader_running_exports")
+
+
+async def test_eight_slow_downloads_do_not_stop_counting_and_a_ninth_is_refused(
+    running: FastAPI, states: Table[ProfileState], bus: KafkaBus, settings: Settings
+) -> None:
+    """No client reads more than the first byte of its file while messages are counted."""
+    await bus.publish(configured("stats-slow", "stats-busy"))
+    assert await states.wait_for(lambda: states.get("stats-busy") is not None, 60)
+    engine = create_engine(settings, "test", 1)
+    async with engine.begin() as connection:
+        await connection.execute(ROWS_OF_ONE_HOUR, {"at": wall_now().replace(minute=0, second=0, microsecond=0)})
+    await engine.dispose()
+    async with serving(running, send_buffer=4096) as url, contextlib.AsyncExitStack() as stack:
+        path = "/api/v1/exports/history.csv?by=hour&each=profile"
+        readers = [stack.enter_context(contextlib.closing(SlowReader(url, path, KEY))) for _ in range(8)]
+        assert [await reader.start() for reader in readers] == [b"H"] * 8
+        async with httpx.AsyncClient(base_url=url, headers=KEY) as http:
+            ninth = await http.get(path)
+        assert (ninth.status_code, ninth.json()["code"]) == (429, "too-many-exports")
+        assert ninth.headers["retry-after"] == "30"
+        await bus.publish(*facts("stats-slow", "stats-busy", wall_now()))
+
+        def is_counted() -> bool:
+            busy = states.get("stats-busy")
+            return busy is not None and busy.windows.day.sent == 2
+
+        assert await states.wait_for(is_counted, 60)
+        assert running_exports() == 8
+        files = [await reader.rest() for reader in readers]
+    assert {is_complete for _, is_complete in files} == {True}
+    assert running_exports() == 0
+
+
 @pytest.mark.parametrize(
     ("path", "headers", "status", "code"),
     [
@@ -135,6 +179,13 @@ async def test_a_service_that_is_not_ready_responds_with_a_problem(
     async with client(app) as http:
         explained = await http.get(answer.json()["type"])
     assert (explained.status_code, explained.json()["code"], explained.json()["status"]) == (200, code, status)
+
+
+async def test_without_its_tables_stats_asks_the_caller_to_come_back(app: FastAPI) -> None:
+    """The service is not started, so no migration has run."""
+    async with client(app) as http:
+        history = await http.get("/api/v1/history")
+    assert (history.status_code, history.headers["retry-after"]) == (503, "2")
 
 
 async def test_an_invalid_request_gets_a_problem(running: FastAPI, states: Table[ProfileState], bus: KafkaBus) -> None:

@@ -39,6 +39,9 @@ class Settings(BaseSettings):
     keep_alive_seconds: PositiveFloat = 75.0
     """How long an HTTP connection stays open without a request. Set more than your load balancer's idle time, which is
     usually 60 s: otherwise it may send a request into a connection that is just being closed."""
+    response_stall_seconds: PositiveFloat = 120.0
+    """How long the reader of a response may read nothing. Then the connection is cut, so that the reader sees an error.
+    Set more than 60 s, because browsers and proxies pause a download for that long."""
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     otlp_endpoint: str | None = Field(default=None, pattern="^https?://.+$")
     """The address of an OpenTelemetry collector (OTLP over HTTP). Not set: no traces."""

@@ -2,12 +2,15 @@
 
 import asyncio
 import contextlib
+import socket
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
+from urllib.parse import urlsplit
 
+import uvicorn
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -24,6 +27,7 @@ from spreader.kafka.envelope import encode
 from spreader.kafka.guarded_consumer import Received
 from spreader.kafka.topic_state import EndOffsets
 from spreader.runtime.bounded_connection import BoundedConnection
+from spreader.runtime.stalled_reader import protocol_with_stall_limit
 from spreader.settings import Settings
 from spreader.telemetry.exporter import tracer_provider
 from spreader.telemetry.tracing import Tracing
@@ -175,6 +179,63 @@ def counted_sql() -> Generator[SqlCount]:
     finally:
         setattr(BoundedConnection, "execute", execute)  # noqa: B010 - as above
         sql_event.remove(Engine, "before_cursor_execute", on_statement)
+
+
+@contextlib.asynccontextmanager
+async def serving(app: Any, stall_seconds: float = 60.0, send_buffer: int | None = None) -> AsyncGenerator[str]:
+    """Serve an ASGI application on a socket; yields its address. `send_buffer`: the bytes that the kernel buffers for a
+    client that reads slowly. `app` has started already, or needs no start."""
+    protocol = protocol_with_stall_limit(stall_seconds)
+    config = uvicorn.Config(app, log_config=None, ws="none", lifespan="off", http=protocol, timeout_graceful_shutdown=1)
+    server = uvicorn.Server(config)
+    with socket.create_server(("127.0.0.1", 0)) as bound:
+        if send_buffer is not None:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
+        serve = asyncio.create_task(server.serve([bound]))
+        try:
+            yield f"http://127.0.0.1:{bound.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            await serve
+
+
+class SlowReader:
+    """An HTTP client that reads a response only when a test calls `rest`, from small buffers."""
+
+    def __init__(self, url: str, path: str, headers: Mapping[str, str]) -> None:
+        self._url = urlsplit(url)
+        lines = [f"GET {path} HTTP/1.1", f"Host: {self._url.netloc}", "Connection: close"]
+        self._request = "\r\n".join([*lines, *(f"{name}: {value}" for name, value in headers.items()), "", ""])
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        self._socket.setblocking(False)
+
+    async def start(self) -> bytes:
+        """Send the request; returns the first bytes of the response."""
+        loop = asyncio.get_running_loop()
+        await loop.sock_connect(self._socket, (self._url.hostname, self._url.port))
+        await loop.sock_sendall(self._socket, self._request.encode())
+        return await loop.sock_recv(self._socket, 1)
+
+    async def rest(self) -> tuple[bytes, bool]:
+        """Read until the connection ends; returns the body of the response, and whether it is complete."""
+        received = bytearray()
+        with contextlib.suppress(ConnectionResetError):
+            while piece := await asyncio.get_running_loop().sock_recv(self._socket, 65_536):
+                received += piece
+        head, _, chunks = bytes(received).partition(b"\r\n\r\n")
+        assert b" 200 OK" in head
+        body, place = bytearray(), 0
+        while (line_end := chunks.find(b"\r\n", place)) >= 0:
+            length = int(chunks[place:line_end], 16)
+            if length == 0:
+                return bytes(body), True
+            body += chunks[line_end + 2 : line_end + 2 + length]
+            place = line_end + 2 + length + 2
+        return bytes(body), False
+
+    def close(self) -> None:
+        self._socket.close()
 
 
 @dataclass(frozen=True)

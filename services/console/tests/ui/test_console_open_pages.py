@@ -1,6 +1,9 @@
 """Open pages: the gauge counts the pages that browsers have open."""
 
-from nicegui import Client
+import asyncio
+
+import pytest
+from nicegui import Client, core
 from nicegui.page import page
 from prometheus_client import REGISTRY
 from starlette.requests import Request
@@ -9,10 +12,11 @@ from console.app import build
 from console.settings import ConsoleSettings
 
 
-async def test_the_gauge_counts_the_pages_that_are_open_in_browsers() -> None:
+async def test_the_gauge_counts_the_pages_that_are_open_in_browsers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(core, "loop", asyncio.get_running_loop())
     build(ConsoleSettings())
     request = Request({"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": []})
-    shown, loading = (Client(page("/", reconnect_timeout=0), request=request) for _ in range(2))
+    shown, loading = (Client(page("/", reconnect_timeout=60), request=request) for _ in range(2))
     try:
         await shown.handle_handshake("socket", "tab", None, "document", None)
         assert not loading.has_socket_connection
@@ -20,4 +24,5 @@ async def test_the_gauge_counts_the_pages_that_are_open_in_browsers() -> None:
         shown.handle_disconnect("socket")
         assert REGISTRY.get_sample_value("spreader_console_open_pages") == 0
     finally:
+        shown.delete()
         loading.delete()

@@ -1,7 +1,5 @@
 """Outcome requests: releases without an outcome are found, and none stops a package for good."""
 
-import asyncio
-import socket
 import sys
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
@@ -11,7 +9,6 @@ from typing import Any
 
 import pytest
 import structlog
-import uvicorn
 from fastapi import FastAPI
 
 from pacer import __main__ as entry
@@ -25,6 +22,7 @@ from spreader.clock import Clock
 from spreader.contract.configuration import ProfileLimits
 from spreader.contract.events import DeliveryReleased
 from spreader.http.service_client import ServiceResponse, ServiceUnavailable
+from spreader.testing import serving
 
 pytestmark = pytest.mark.postgres
 
@@ -167,14 +165,8 @@ async def reporting_sender() -> AsyncGenerator[tuple[str, list[dict[str, Any]]]]
         asked.extend(body["releases"])
         return {"reported": len(body["releases"]), "in_progress": 0}
 
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, ws="none"))
-    with socket.create_server(("127.0.0.1", 0)) as bound:
-        serving = asyncio.create_task(server.serve([bound]))
-        try:
-            yield f"http://127.0.0.1:{bound.getsockname()[1]}", asked
-        finally:
-            server.should_exit = True
-            await serving
+    async with serving(app) as url:
+        yield url, asked
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ from spreader.runtime.retention import Retention, retention_loop
 from spreader.runtime.service import Service
 from stats.api.alerts import AlertEndpoints
 from stats.api.event_stream import EventStream
-from stats.api.exports import ExportEndpoints
+from stats.api.problems import KINDS
 from stats.api.profiles import ProfileEndpoints
 from stats.api.reports import ReportEndpoints
 from stats.config_cache import StatsConfigCache
@@ -36,6 +36,8 @@ from stats.counting.lane_closures import LaneClosures
 from stats.counting.limit_audit import AuditDelays, LimitAudit
 from stats.counting.retention import old_rows
 from stats.counting.store import CountStore
+from stats.exports.endpoint import ExportEndpoint
+from stats.exports.slots import ExportSlots
 from stats.health.current_state import CurrentState
 from stats.health.evaluator import Evaluator
 from stats.health.package_gauges import PackageGauges
@@ -52,9 +54,9 @@ READ = (DeliveryOutcome.topic, CustomerMessage.topic, ProfileReported.topic)
 
 
 def build(settings: StatsSettings) -> FastAPI:
-    key = settings.required_api_key
-    clock = clock_from_environment()
+    key, clock = settings.required_api_key, clock_from_environment()
     engine = create_engine(settings, "stats")
+    exports_engine = create_engine(settings, "stats-exports", settings.stats_export_connections)
     broker = create_broker(settings, "stats")
     bus = KafkaBus(broker, "stats", clock)
     events = DeadLetterBus(bus, "stats")
@@ -91,7 +93,7 @@ def build(settings: StatsSettings) -> FastAPI:
     kept = old_rows(settings.keep)
 
     components = [
-        PostgresComponent(engine, "stats"),
+        PostgresComponent(engine, "stats", others=[exports_engine]),
         packages,
         states,
         alerts,
@@ -105,11 +107,17 @@ def build(settings: StatsSettings) -> FastAPI:
         retention_loop("forget old counts", Retention(engine, clock, lambda: kept).delete_old),
     ]
     app = Service("stats", components).app(title="Spreader stats")
-    problems.install(app)
+    problems.install(app, KINDS)
     resumption = Resumption(engine, closures, clock, on_lanes)
     endpoints = ProfileEndpoints(current_state, config, resumption, clock, packages.not_ready_reason)
-    app.include_router(endpoints.router(key, [*_database_routers(engine, clock), stream.router(states.rows)]))
+    more = [*_database_routers(engine, clock), _exports(settings, exports_engine, clock), stream.router(states.rows)]
+    app.include_router(endpoints.router(key, more))
     return app
+
+
+def _exports(settings: StatsSettings, engine: AsyncEngine, clock: Clock) -> APIRouter:
+    slots = ExportSlots(settings.stats_exports_max, settings.stats_export_connections)
+    return ExportEndpoint(engine, slots, clock).router()
 
 
 def _database_routers(engine: AsyncEngine, clock: Clock) -> list[APIRouter]:
@@ -117,5 +125,4 @@ def _database_routers(engine: AsyncEngine, clock: Clock) -> list[APIRouter]:
     return [
         ReportEndpoints(engine, clock).router(),
         AlertEndpoints(engine, clock).router(),
-        ExportEndpoints(engine, clock).router(),
     ]

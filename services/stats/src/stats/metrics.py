@@ -19,6 +19,12 @@ REPORTS = Counter("spreader_profile_reports", "Gateways' reports on profiles tha
 STATES = Counter("spreader_published_states", "Changed profile states published.")
 JUDGED = Counter("spreader_judged_profiles", "Evaluations of a profile's health.")
 ALERTS = Counter("spreader_alerts_changed", "Alerts published as raised, acknowledged or cleared.", ["state"])
+RUNNING_EXPORTS = Gauge("spreader_running_exports", "Exports that clients are downloading from this instance.")
+EXPORTS = Counter(
+    "spreader_exports",
+    "Exports that ended: complete, failed, abandoned by their client, or refused because too many run.",
+    ["result"],
+)
 LISTENERS = Gauge("spreader_event_listeners", "Open event streams.")
 OPEN_ALERTS = Gauge("spreader_open_alerts", "Alerts that are not cleared.", ["kind", "severity"])
 BREACHES = Counter(
@@ -37,6 +43,7 @@ PACKAGE_HEALTH = Gauge("spreader_package_health_points", "Health of a package's 
 ALERT_KINDS = (*CLOSURE_RULES, *CHECKS, "quality", "quota_warning", "health", "health_paused")
 
 from_zero(COUNTED, KINDS)
+from_zero(EXPORTS, ("complete", "failed", "abandoned", "refused"))
 from_zero(ALERTS, get_args(AlertState))
 from_zero(OPEN_ALERTS, ALERT_KINDS, get_args(Severity))
 from_zero(BREACHES, WINDOWS)

@@ -23,13 +23,16 @@ from spreader.kafka.offset_store import OffsetStore
 from spreader.testing import ManualClock, MemoryBus, MemoryTable
 from stats.api.alerts import AlertEndpoints
 from stats.api.event_stream import EventStream
-from stats.api.exports import ExportEndpoints
+from stats.api.problems import KINDS
 from stats.api.profiles import ProfileEndpoints
 from stats.api.reports import ReportEndpoints
 from stats.config_cache import StatsConfigCache
 from stats.counting.handlers import CountingHandlers, notify_all
 from stats.counting.lane_closures import LaneClosures
 from stats.counting.store import CountStore
+from stats.exports.endpoint import ExportEndpoint
+from stats.exports.slots import ExportSlots
+from stats.exports.sql import PAGE_ROWS
 from stats.health.current_state import CurrentState
 from stats.health.evaluator import Evaluator
 from stats.health.publisher import AlertPublisher, StatePublisher
@@ -68,17 +71,18 @@ class StatsHarness:
         self.stream = EventStream(engine, Clock(), lifetime_seconds=0.5)
         on_counts = notify_all(self.publisher.touch, self.evaluator.schedule)
         self.handlers = CountingHandlers(self.store, self.closures, self.clock, on_counts, self.on_lanes)
+        self.export_page_rows = PAGE_ROWS
         self._offsets: dict[str, int] = {}
 
     def app(self, key: str) -> FastAPI:
         app = FastAPI()
-        problems.install(app)
+        problems.install(app, KINDS)
         resumption = Resumption(self.engine, self.closures, self.clock, self.on_lanes)
         endpoints = ProfileEndpoints(self.current_state, self.config, resumption, self.clock, lambda: None)
         routers = [
             ReportEndpoints(self.engine, self.clock).router(),
             AlertEndpoints(self.engine, self.clock).router(),
-            ExportEndpoints(self.engine, self.clock).router(),
+            ExportEndpoint(self.engine, ExportSlots(8, 2), self.clock, self.export_page_rows).router(),
             self.stream.router(self.published),
         ]
         app.include_router(endpoints.router(key, routers))

@@ -31,11 +31,12 @@ behind the migration. It is longer than deadlock_timeout (1 s), because an autov
 DATA_CLASSES = ("21", "22", "23", "54")  # cardinality, data, constraint, a row that is too large for an index
 
 
-def create_engine(settings: Settings, service: str) -> AsyncEngine:
-    """A connection pool for one service. It connects on first use."""
+def create_engine(settings: Settings, service: str, connections: int | None = None) -> AsyncEngine:
+    """A connection pool for one service. It connects on first use. `connections`: its size, if not that of the
+    settings."""
     engine = create_async_engine(
         make_url(settings.database_url).set(drivername="postgresql+asyncpg"),
-        pool_size=settings.database_connections,
+        pool_size=connections or settings.database_connections,
         max_overflow=0,
         pool_timeout=POOL_WAIT_SECONDS,
         pool_use_lifo=True,  # few connections do most of the work, with their statements prepared

@@ -1,5 +1,7 @@
 """Postgres component: migrates a schema at the start, then checks that the server is up."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -11,11 +13,15 @@ from spreader.runtime.probe import Probe
 class PostgresComponent(Probe):
     """Put this component first in a service, because the others need the migrated schema."""
 
-    def __init__(self, engine: AsyncEngine, service: str, name: str = "postgres") -> None:
+    def __init__(
+        self, engine: AsyncEngine, service: str, name: str = "postgres", others: Sequence[AsyncEngine] = ()
+    ) -> None:
+        """`others`: further pools of the service, which are closed with this one."""
         super().__init__()
         self.name = name
         self._engine = engine
         self._service = service
+        self._others = others
 
     async def check(self) -> None:
         async with autocommit(self._engine) as connection:
@@ -33,7 +39,8 @@ class PostgresComponent(Probe):
 
     async def stop(self) -> None:
         await self.stop_checks()
-        await self._engine.dispose()
+        for engine in (self._engine, *self._others):
+            await engine.dispose()
 
     def is_live(self) -> bool:
         return True

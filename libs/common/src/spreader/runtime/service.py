@@ -21,6 +21,7 @@ from spreader.runtime.cancellation import is_cancelled
 from spreader.runtime.collector import spare_the_start
 from spreader.runtime.component import Component, FailureReporter
 from spreader.runtime.loop_watch import LoopWatch
+from spreader.runtime.stalled_reader import protocol_with_stall_limit
 from spreader.settings import Settings
 from spreader.telemetry.logging import configure_logs
 from spreader.telemetry.metrics import BUILD, COMPONENT_NOT_READY, FAILING_WORK
@@ -204,5 +205,6 @@ def run(app: FastAPI, settings: Settings, port: int) -> None:
         timeout_graceful_shutdown=HTTP_DRAIN_SECONDS,
         server_header=False,
         timeout_keep_alive=math.ceil(settings.keep_alive_seconds),
+        http=protocol_with_stall_limit(settings.response_stall_seconds),
     )
     _Server(config).run()

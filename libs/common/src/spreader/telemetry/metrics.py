@@ -39,6 +39,9 @@ OVERDUE_ROWS = Gauge(
     "How long the oldest row that may be deleted has been kept beyond its retention. 0: there is none.",
     ["table"],
 )
+STALLED_READERS = Counter(
+    "spreader_stalled_readers", "Connections that were cut because their client read nothing for too long."
+)
 BUILD = Gauge("spreader_build_info", "Always 1; the labels name the service and its version.", ["service", "version"])
 
 

@@ -1,6 +1,6 @@
 """API: the HTTP client that calls ingress and stats for an operator. A failed call returns its failure as a value."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +14,9 @@ Service = Literal["ingress", "stats"]
 
 READ_SECONDS = 4.0
 CHANGE_SECONDS = 30.0
+CONNECT_SECONDS = 5.0
+SILENCE_SECONDS = 300.0
+"""How long an export may send nothing. This does not count while the browser pauses, because then nothing is read."""
 CHUNK_BYTES = 64 * 1024
 
 
@@ -35,6 +38,7 @@ class CallRefused:
     code: str
     detail: str
     fields: Mapping[str, str] = field(default_factory=dict[str, str])
+    retry_after: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +111,13 @@ class OperatorClient:
         if not self.is_signed_in():
             return SIGNED_OUT
         try:
-            response = await self.session.get(
-                self._address(service, path), headers=self._headers(), timeout=aiohttp.ClientTimeout(sock_read=60)
-            )
+            timeout = aiohttp.ClientTimeout(sock_connect=CONNECT_SECONDS, sock_read=SILENCE_SECONDS)
+            response = await self.session.get(self._address(service, path), headers=self._headers(), timeout=timeout)
             if response.status == 200:
                 return ExportStream(response)
             result = await _read(response)
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-            return CallFailed(_reason(error, CHANGE_SECONDS))
+            return CallFailed(_reason(error, SILENCE_SECONDS))
         return result if isinstance(result, CallRefused) else CallFailed(f"it answered {response.status}")
 
     def _address(self, service: Service, path: str) -> str:
@@ -127,17 +130,17 @@ class OperatorClient:
 
 @dataclass(frozen=True, slots=True)
 class ExportStream:
-    """The body of a successful response. The response is closed when its reader has read the whole body or stops
-    early."""
+    """The body of a successful response. Its reader closes it."""
 
     response: aiohttp.ClientResponse
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        try:
-            async for chunk in self.response.content.iter_chunked(CHUNK_BYTES):
-                yield chunk
-        finally:
-            self.response.close()
+    async def chunks(self) -> AsyncGenerator[bytes]:
+        """The body. Raises aiohttp.ClientError if the service ends the connection before the end of the body."""
+        async for chunk in self.response.content.iter_chunked(CHUNK_BYTES):
+            yield chunk
+
+    def close(self) -> None:
+        self.response.close()
 
 
 async def _read(response: aiohttp.ClientResponse) -> CallResult:
@@ -149,7 +152,8 @@ async def _read(response: aiohttp.ClientResponse) -> CallResult:
     if response.status == 503:
         return CallFailed(str(body.get("detail", "it is not ready")).rstrip("."))
     fields = {str(each["pointer"]): str(each["detail"]) for each in body.get("errors", ())}
-    return CallRefused(response.status, body.get("code", ""), body.get("detail") or body.get("title", ""), fields)
+    detail = body.get("detail") or body.get("title", "")
+    return CallRefused(response.status, body.get("code", ""), detail, fields, response.headers.get("Retry-After"))
 
 
 async def _chunks(path: Path) -> AsyncIterator[bytes]:

@@ -18,7 +18,7 @@ Render = Callable[[], Markup]
 
 
 def open_pages() -> int:
-    """How many pages are open in browsers. A page that nobody loaded completely, or that was closed, does not count."""
+    """How many pages are open in browsers. A page that is still loading or was closed does not count."""
     return sum(client.has_socket_connection for client in Client.instances.values())
 
 

@@ -1,1 +1,1 @@
-"""HTTP API of stats: states, history, reports, alerts, exports and the event stream."""
+"""HTTP API of stats: states, history, reports, alerts and the event stream."""

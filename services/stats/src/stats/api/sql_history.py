@@ -1,6 +1,7 @@
 """Statements about the history and the reports: counts by minute, hour and day, and the sums of a span."""
 
 from collections.abc import AsyncGenerator, Mapping
+from datetime import datetime
 from typing import Any, Literal
 
 from sqlalchemy import TextClause, text
@@ -10,6 +11,9 @@ from stats.core.report_range import ReportRange
 from stats.counting.sql import SENT_OPEN, SUMS
 
 ReportKind = Literal["profiles", "packages", "messages"]
+Statement = tuple[TextClause, Mapping[str, Any]]
+HistoryKey = tuple[datetime, str]
+"""The step and the profile of a row of the history."""
 ROWS_AT_ONCE = 1_000
 
 COUNTED = (
@@ -27,10 +31,8 @@ COUNTED = (
 
 # A step that has only refusals has no row of counts, so its counts are 0.
 _COUNTED = ", ".join(f"coalesce({name}, 0) AS {name}" for name in COUNTED)
-_OF_OPEN = "coalesce(sum(delivered) FILTER (WHERE lane = 'open'), 0) AS delivered_open"
+OF_OPEN = "coalesce(sum(delivered) FILTER (WHERE lane = 'open'), 0) AS delivered_open"
 _PACKAGE = "(CAST(:package AS text) IS NULL OR package_id = :package)"
-_PROFILE = "(CAST(:profile AS text) IS NULL OR profile_id = :profile)"
-_LANE = "(CAST(:lane AS text) IS NULL OR lane = :lane)"
 _SPAN = "at >= CAST(:start AS timestamptz) AND at < CAST(:end AS timestamptz)"
 
 
@@ -51,9 +53,10 @@ def history(
     lane: str | None,
     *,
     each_profile: bool,
-    limit: int | None,
-) -> tuple[TextClause, dict[str, Any]]:
-    """The statement of the history, with its parameters.
+    limit: int,
+    after: HistoryKey | None = None,
+) -> Statement:
+    """The statement of the history, with its parameters. `after`: the key of the last row of the previous page.
 
     If one profile or a row for each profile is requested, it reads the tables of profiles. Otherwise it reads the
     smaller tables of packages.
@@ -61,17 +64,20 @@ def history(
     of_profiles = each_profile or profile is not None
     table = f"{'' if of_profiles else 'package_'}{'minute' if span.step == 'minute' else 'hour'}"
     at = "date_trunc('day', at, CAST(:zone AS text))" if span.step == "day" else "at"
-    parameters: dict[str, Any] = {"start": span.start, "end": span.end, "package": package, "lane": lane}
-    conditions = [_SPAN, _PACKAGE, _LANE]
-    if of_profiles:
-        conditions.append(_PROFILE)
-        parameters["profile"] = profile
+    parameters = dict[str, Any](start=span.start, end=span.end, limit=limit)
     if span.step == "day":
         parameters["zone"] = span.zone
-    if limit is not None:
-        parameters["limit"] = limit
+    filters = {"package_id": package, "lane": lane, "profile_id": profile}
+    parameters |= {name: value for name, value in filters.items() if value is not None}
+    where = " AND ".join([_SPAN, *(f"{name} = :{name}" for name in filters if name in parameters)])
     who = ", profile_id" if each_profile else ""
-    where = " AND ".join(conditions)
+    later = ""
+    if after is not None:
+        parameters["after_at"] = after[0]
+        later = "WHERE moment > CAST(:after_at AS timestamptz)"
+        if each_profile:
+            parameters["after_profile"] = after[1]
+            later = "WHERE (moment, profile_id) > (CAST(:after_at AS timestamptz), :after_profile)"
     statement = f"""
 WITH counted AS (
     SELECT {at} AS moment{who}, {SUMS}, {SENT_OPEN} FROM stats.{table} WHERE {where} GROUP BY {at}{who}),
@@ -80,42 +86,37 @@ by_class AS (
     GROUP BY {at}{who}, failure),
 failed AS (SELECT moment{who}, jsonb_object_agg(failure, number) AS failures FROM by_class GROUP BY moment{who})
 SELECT moment AS at{who}, {_COUNTED}, coalesce(failures, '{{}}') AS failures
-FROM counted FULL JOIN failed USING (moment{who}) ORDER BY moment{who}{" LIMIT :limit" if limit is not None else ""}"""
+FROM counted FULL JOIN failed USING (moment{who}) {later} ORDER BY moment{who} LIMIT CAST(:limit AS int)"""
     return text(statement), parameters
 
 
-def report(
-    of: ReportKind, span: ReportRange, package: str | None, after: str | None, limit: int | None
-) -> tuple[TextClause, dict[str, Any]]:
+def report(of: ReportKind, span: ReportRange, package: str | None, after: str | None, limit: int) -> Statement:
     """The statement that sums up each profile, package or message, with its parameters.
 
     `after`: the last id of the previous page. In a list of messages, it is the `place` of that page's last row.
     """
-    parameters: dict[str, Any] = {"start": span.start, "end": span.end, "package": package, "after": after}
-    if limit is not None:
-        parameters["limit"] = limit
-    page = " LIMIT CAST(:limit AS int)" if limit is not None else ""
-    return text(_REPORTS[of] + page), parameters
+    parameters = {"start": span.start, "end": span.end, "package": package, "after": after, "limit": limit}
+    return text(f"{_REPORTS[of]} LIMIT CAST(:limit AS int)"), parameters
 
 
-def message(message_id: str) -> tuple[TextClause, dict[str, Any]]:
+def message(message_id: str) -> Statement:
     """The statement that sums up one message by profile, with its parameters."""
     return _MESSAGE, {"message": message_id}
 
 
 _REPORTS: Mapping[ReportKind, str] = {
     "profiles": f"""
-SELECT profile_id, max(package_id) AS package_id, {SUMS}, {SENT_OPEN}, {_OF_OPEN} FROM stats.hour
+SELECT profile_id, max(package_id) AS package_id, {SUMS}, {SENT_OPEN}, {OF_OPEN} FROM stats.hour
 WHERE {_SPAN} AND {_PACKAGE} AND (CAST(:after AS text) IS NULL OR profile_id > :after)
 GROUP BY profile_id ORDER BY profile_id""",
     "packages": f"""
-SELECT package_id, {SUMS}, {SENT_OPEN}, {_OF_OPEN} FROM stats.package_hour
+SELECT package_id, {SUMS}, {SENT_OPEN}, {OF_OPEN} FROM stats.package_hour
 WHERE {_SPAN} AND {_PACKAGE} AND (CAST(:after AS text) IS NULL OR package_id > :after)
 GROUP BY package_id ORDER BY package_id""",
     "messages": f"""
 SELECT to_char(first_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US') || ' ' || message_id AS place, message.*
 FROM (SELECT message_id, max(package_id) AS package_id, min(first_at) AS first_at, max(last_at) AS last_at,
-             {SUMS}, {SENT_OPEN}, {_OF_OPEN}
+             {SUMS}, {SENT_OPEN}, {OF_OPEN}
       FROM stats.message WHERE {_PACKAGE} AND first_at >= CAST(:start AS timestamptz)
            AND first_at < CAST(:end AS timestamptz) GROUP BY message_id) AS message
 WHERE CAST(:after AS text) IS NULL
@@ -124,5 +125,5 @@ ORDER BY first_at DESC, message_id DESC""",
 }
 _MESSAGE = text(f"""
 SELECT profile_id, max(package_id) AS package_id, min(first_at) AS first_at, max(last_at) AS last_at,
-       {SUMS}, {SENT_OPEN}, {_OF_OPEN}
+       {SUMS}, {SENT_OPEN}, {OF_OPEN}
 FROM stats.message WHERE message_id = :message GROUP BY profile_id ORDER BY profile_id""")

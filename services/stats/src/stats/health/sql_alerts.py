@@ -3,9 +3,8 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import TextClause, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from spreader.runtime.postgres import autocommit
@@ -92,13 +91,6 @@ async def list_alerts(
     return fetched(StoredAlert, await connection.execute(_LIST, parameters))
 
 
-def alerts_raised(
-    package_id: str | None, profile_id: str | None, start: datetime, end: datetime
-) -> tuple[TextClause, dict[str, Any]]:
-    """The statement, with its parameters, that lists the alerts raised in a span, the oldest first."""
-    return _RAISED, {"package": package_id, "profile": profile_id, "start": start, "end": end}
-
-
 _STATE = """CASE WHEN cleared_at IS NOT NULL THEN 'cleared'
      WHEN acknowledged_at IS NOT NULL THEN 'acknowledged' ELSE 'raised' END"""
 
@@ -131,10 +123,6 @@ WHERE alert.alert_id = published.alert_id""")
 
 _OF = """(CAST(:package AS text) IS NULL OR package_id = :package)
   AND (CAST(:profile AS text) IS NULL OR profile_id = :profile)"""
-
-_RAISED = text(f"""
-SELECT {columns(StoredAlert)} FROM stats.alert
-WHERE {_OF} AND raised_at >= CAST(:start AS timestamptz) AND raised_at < CAST(:end AS timestamptz) ORDER BY alert_id""")
 
 _LIST = text(f"""
 SELECT {columns(StoredAlert)} FROM stats.alert

@@ -1,0 +1,1 @@
+"""Exports: rows of stats as files, made while a client reads them."""
