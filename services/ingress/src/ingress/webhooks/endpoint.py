@@ -131,7 +131,7 @@ class WebhooksEndpoint:
     def routes(self) -> APIRouter:
         router = APIRouter(prefix=f"{API}/webhooks", tags=["webhooks"])
         path = "/{package_id}/{profile_id}"
-        paths = [(driver, path, _OPERATION_IDS[driver]) for driver in PARSERS]
+        paths: list[tuple[Driver, str, str]] = [(driver, path, _OPERATION_IDS[driver]) for driver in PARSERS]
         paths.append(("evolution", f"{path}/{{event}}", "reportEventFromEvolution"))  # its setting `byEvents`
         for driver, driver_path, operation_id in paths:
             parser = PARSERS[driver]
