@@ -80,7 +80,7 @@ def test_the_openapi_document_is_complete() -> None:
     assert document["openapi"].startswith("3.1")
     found = operations(document)
     names = [operation["operationId"] for _, operation in found]
-    assert (len(names), len(set(names))) == (51, 51)
+    assert (len(names), len(set(names))) == (52, 52)
     for path, operation in found:
         assert operation["summary"]
         assert operation["tags"]
@@ -91,7 +91,7 @@ def test_the_openapi_document_is_complete() -> None:
             assert list(operation["responses"][status]["content"]) == ["application/problem+json"]
     contents = [operation["requestBody"]["content"] for _, operation in found if "requestBody" in operation]
     bodies = [each["application/json"] for each in contents if "application/json" in each]
-    assert [bool(each["examples"]) for each in bodies] == [True] * 16
+    assert [bool(each["examples"]) for each in bodies] == [True] * 17
     assert [list(each) for each in contents if "multipart/form-data" in each] == [
         ["multipart/form-data", "application/octet-stream"]
     ]

@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Never, assert_never
+from typing import Literal, Never, assert_never
 
 from simulator.accounts import GatewayAccount
 from simulator.core.customers import (
@@ -103,9 +103,11 @@ class SimulatedGateway:
         target = FaultTarget(account.profile_id, account.account, incoming.recipient, account.driver)
         with self._sends_in_flight.track(account.package_id):
             plan = self._fault_registry.plan(target)
-            if await self._interrupted(plan.before, until_disconnected):
+            interruption = await self._interrupted(plan.before, until_disconnected)
+            if interruption == "hung":  # the caller gets an error, so the ledger says that nothing was sent
                 refused = replace(plan, refusal=NOT_SENT)
                 self._ledger.write(_entry(self._clock(), account, incoming, "", refused))
+            if interruption is not None:
                 return NoAnswer()
             plan, answer = self._record(account, incoming, plan)
             if await self._interrupted(plan.after, until_disconnected):
@@ -184,27 +186,31 @@ class SimulatedGateway:
             case _:
                 assert_never(reaction)
 
-    async def _interrupted(self, interruptions: tuple[Interruption, ...], until_disconnected: Disconnection) -> bool:
-        """Run the interruptions one after another. Returns whether one of them ended the send."""
+    async def _interrupted(
+        self, interruptions: tuple[Interruption, ...], until_disconnected: Disconnection
+    ) -> Literal["hung", "left"] | None:
+        """Run the interruptions one after another. Returns how one of them ended the send: it hung until the end of the
+        fault, or until the caller left. None if the send goes on."""
         for interruption in interruptions:
             match interruption:
                 case Delay(fault_id, seconds):
                     await (asyncio.sleep(seconds) if fault_id is None else self._fault_registry.wait(fault_id, seconds))
                 case Hang(fault_id, seconds):
-                    await first_of(self._fault_registry.wait(fault_id, seconds), until_disconnected())
-                    return True
+                    ended = await first_of(self._fault_registry.wait(fault_id, seconds), until_disconnected())
+                    return "hung" if ended == 0 else "left"
                 case Die():
                     die()
                 case _:
                     assert_never(interruption)
-        return False
+        return None
 
 
-async def first_of(*waits: Coroutine[None, None, None]) -> None:
-    """Wait until one of the waits ends, and cancel the others."""
+async def first_of(*waits: Coroutine[None, None, None]) -> int:
+    """Wait until one of the waits ends, and cancel the others. Returns the index of the one that ended."""
     tasks = [asyncio.create_task(wait) for wait in waits]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        return next(index for index, task in enumerate(tasks) if task.done())
     finally:
         for task in tasks:
             task.cancel()

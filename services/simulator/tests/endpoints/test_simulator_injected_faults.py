@@ -48,6 +48,12 @@ async def test_a_hanging_send_gets_no_answer_and_ends_when_the_caller_leaves(
     assert len(await simulator.ledger()) == lines
 
 
+async def test_a_send_that_hung_until_the_fault_ended_is_refused_in_the_ledger(simulator: SimulatorClient) -> None:
+    await simulator.fault(kind="hang", count=1, seconds=0.01)
+    assert (await simulator.send("dlv_1")).status == 500
+    assert [(line["ok"], line["code"]) for line in await simulator.ledger()] == [(False, "transient")]
+
+
 async def test_a_delayed_send_continues_after_its_caller_left(simulator: SimulatorClient) -> None:
     fault = await simulator.fault(kind="delay", seconds=600)
     send = asyncio.create_task(simulator.send("dlv_1"))
