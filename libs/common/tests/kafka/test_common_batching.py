@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaConnectionError
 from aiokafka.protocol.fetch import FetchRequest
@@ -15,7 +15,15 @@ from topic_harness import TopicHarness, alert
 
 from spreader.contract.events import Alert
 from spreader.kafka import batching
-from spreader.kafka.batching import FETCHES, IDLE_MS, PARTIAL_WAIT_MS, PAUSE_BYTES_MAX, Fetches, LowLatencyConsumer
+from spreader.kafka.batching import (
+    FETCHES,
+    IDLE_MS,
+    PARTIAL_WAIT_MS,
+    PAUSE_BYTES_MAX,
+    Batches,
+    Fetches,
+    LowLatencyConsumer,
+)
 from spreader.kafka.guarded_consumer import Received
 from spreader.kafka.subscription import NO_GATHERING, Gathering
 
@@ -250,6 +258,32 @@ async def test_a_failed_batch_is_read_again_although_a_fetch_waits(
     await harness.wait_until_consumed()
     assert len(handler.seen) == 2
     assert empty_answers == []
+
+
+@pytest.mark.kafka
+async def test_a_batch_that_fails_again_and_again_is_read_again_at_once(
+    harness: TopicHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dies when aiokafka's fetcher forgets a request that ended while the fetcher woke for a seek. It then sleeps until
+    its time-out, and the reader gets nothing meanwhile."""
+    getmany, found = LowLatencyConsumer.getmany, list[bool]()
+
+    async def noted(consumer: LowLatencyConsumer, *partitions: TopicPartition, **options: Any) -> Batches:
+        batches = await getmany(consumer, *partitions, **options)
+        found.append(bool(batches))
+        return batches
+
+    monkeypatch.setattr(LowLatencyConsumer, "getmany", noted)
+    errors = [ConnectionError("once more")] * 6
+
+    async def fail(batch: Sequence[Received[Alert]]) -> None:
+        if errors:
+            raise errors.pop()
+
+    await harness.put(alert(1))
+    await harness.join(fail, NO_GATHERING)
+    await harness.wait_until_consumed()
+    assert found[:7] == [True] * 7
 
 
 @pytest.mark.kafka

@@ -222,6 +222,10 @@ class PatientConsumer(AIOKafkaConsumer):
         self.fetches = Fetches(self._client, lambda: bool(getattr(self._fetcher, "_records")))  # noqa: B009 - private
         setattr(self._client, "send", self.fetches.send)  # noqa: B010 - its type does not allow the assignment
 
+    async def start(self) -> None:
+        await super().start()
+        _free_node_before_done(self._fetcher)
+
     def seek(self, partition: TopicPartition, offset: int) -> None:
         super().seek(partition, offset)
         self.fetches.interrupt()
@@ -233,6 +237,26 @@ class PatientConsumer(AIOKafkaConsumer):
     async def seek_to_end(self, *partitions: TopicPartition) -> bool:
         self.fetches.interrupt()
         return await super().seek_to_end(*partitions)
+
+
+def _free_node_before_done(fetcher: Any) -> None:
+    """Let a request of aiokafka's fetcher free its node before its task is done.
+
+    aiokafka frees the node in a callback of the task. If the fetcher's loop wakes between the two, because of a seek or
+    because records were taken, it takes the node for busy and forgets the task. Then it sleeps until its time-out.
+    """
+
+    def freeing(request: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        async def run(assignment: Any, node_id: Any, *rest: Any) -> Any:
+            try:
+                return await request(assignment, node_id, *rest)
+            finally:
+                fetcher._in_flight.discard(node_id)
+
+        return run
+
+    fetcher._proc_fetch_request = freeing(fetcher._proc_fetch_request)
+    fetcher._update_fetch_positions = freeing(fetcher._update_fetch_positions)
 
 
 class LowLatencyConsumer(PatientConsumer):
