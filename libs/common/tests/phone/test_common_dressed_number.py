@@ -43,6 +43,8 @@ def test_every_usual_notation_is_read(cell: str, expected: str) -> None:
         ("01001234567", "begins with 0"),
         ("201001234567 / 201001234568", "several"),
         ("1234567;7654321", "several"),
+        ("1234567\n7654321", "several"),
+        ("1234567\r\n7654321", "several"),
         ("201001234567 or 201001234568", "several"),
         ("Omar", "letters"),
         ("201001234567 ext 5", "letters"),

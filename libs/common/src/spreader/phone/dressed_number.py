@@ -17,7 +17,7 @@ _SCIENTIFIC = re.compile(r"^\d+([.,]\d+)?e\+?\d+$", re.IGNORECASE)
 _DATE = re.compile(
     r"^(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4})([ t]\d{1,2}:\d{2}.*)?$", re.IGNORECASE
 )
-_SEVERAL = re.compile(r"[/;,|\n]+|\s(?:or|and|y|ou|و)\s")
+_SEVERAL = re.compile(r"[/;,|]+|\s(?:or|and|y|ou|و)\s")
 _TRUNK_ZERO = re.compile(r"^((?:\+|00)\s*\d[\d\s.-]*?)\(0\)")
 """The zero in `+44 (0)20 …`, which is dialled only inside the country."""
 _PUNCTUATION = re.compile(r"[\s()./\-‐‑‒–—]")
@@ -57,14 +57,17 @@ def count_digits(text: str) -> int:
 
 def _plain(cell: str) -> str:
     """The cell with ASCII digits, and without invisible characters and the dress of spreadsheet programs."""
-    visible = "".join(_ascii(character) for character in cell if unicodedata.category(character) not in ("Cf", "Cc"))
+    shown = (_ascii(character) for character in cell)
+    visible = "".join(character for character in shown if unicodedata.category(character) not in ("Cf", "Cc"))
     match = _SPREADSHEET_DRESS.match(visible.strip())
     assert match is not None, "the pattern fits every text"
     return match[1].strip()
 
 
 def _ascii(character: str) -> str:
-    """A digit of any script as ASCII, and any space as a blank."""
+    """A digit of any script as ASCII, any space as a blank, and a line break as a semicolon."""
     if character.isdecimal():
         return str(unicodedata.decimal(character))
-    return " " if character.isspace() else "+" if character == "\uff0b" else character
+    if character.isspace():
+        return ";" if character in "\r\n" else " "
+    return "+" if character == "\uff0b" else character

@@ -12,87 +12,40 @@ SAMPLE_ROWS = 20
 _LONG_DIGITS = 10
 """A number of this length or more, or with a +, is hardly an id."""
 
+_SEPARATORS = ",;\t|"
+_SEPARATOR_LINE = "sep="
+"""A first line such as `sep=;` is for Excel: it contains the separator of the file."""
 _WORDS = re.compile(r"[^\W\d_]+")
+
+
+def _set_of(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
 _NAMES: tuple[tuple[float, frozenset[str]], ...] = (
-    (4, frozenset({"whatsapp", "wa", "واتساب", "واتس", "wsp", "zap"})),
+    (4, _set_of("whatsapp wa واتساب واتس wsp zap")),
     (
         3,
-        frozenset(
-            {
-                "mobile",
-                "cell",
-                "cellphone",
-                "cellular",
-                "msisdn",
-                "recipient",
-                "جوال",
-                "الجوال",
-                "موبايل",
-                "الموبايل",
-                "محمول",
-                "المحمول",
-                "móvil",
-                "movil",
-                "celular",
-                "handy",
-                "portable",
-                "gsm",
-                "hp",
-            }
+        _set_of(
+            "mobile cell cellphone cellular msisdn recipient handy portable gsm hp móvil movil celular "
+            "جوال الجوال موبايل الموبايل محمول المحمول"
         ),
     ),
     (
         2,
-        frozenset(
-            {
-                "phone",
-                "telephone",
-                "tel",
-                "contact",
-                "هاتف",
-                "الهاتف",
-                "تليفون",
-                "التليفون",
-                "تلفون",
-                "teléfono",
-                "telefono",
-                "telefone",
-                "telefon",
-                "téléphone",
-                "phonenumber",
-            }
+        _set_of(
+            "phone phonenumber telephone tel contact teléfono telefono telefone telefon téléphone "
+            "هاتف الهاتف تليفون التليفون تلفون"
         ),
     ),
-    (1, frozenset({"number", "no", "nr", "num", "رقم", "الرقم", "número", "numero", "numéro"})),
+    (1, _set_of("number no nr num número numero numéro رقم الرقم")),
 )
-_OTHER_NAMES = frozenset(
-    {
-        "id",
-        "order",
-        "record",
-        "date",
-        "zip",
-        "postcode",
-        "postal",
-        "invoice",
-        "account",
-        "amount",
-        "price",
-        "total",
-        "created",
-        "updated",
-        "birth",
-        "birthday",
-        "age",
-        "سعر",
-        "تاريخ",
-        "كود",
-        "fecha",
-        "data",
-        "pedido",
-    }
+"""Words in the name of a column with phone numbers, and how much each of them says."""
+_OTHER_NAMES = _set_of(
+    "id order record date zip postcode postal invoice account amount price total created updated birth birthday age "
+    "fecha data pedido سعر تاريخ كود"
 )
-_LANDLINE_NAMES = frozenset({"home", "work", "office", "landline", "fax", "منزل", "المنزل", "fijo", "casa"})
+_LANDLINE_NAMES = _set_of("home work office landline fax fijo casa منزل المنزل")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +61,34 @@ class ListLayout:
     column: int
     is_sure: bool
 
+    def name_of(self, column: int) -> str:
+        """The name of a column. Empty if it has none."""
+        return _cell(self.header or (), column).strip()
+
+
+@dataclass(frozen=True, slots=True)
+class TextFormat:
+    """The separator of a text file, and how many of its first lines only name the separator."""
+
+    separator: str
+    skipped: int = 0
+
+
+def text_format(lines: Sequence[str]) -> TextFormat:
+    """The format of a whole file, by its first lines."""
+    first = lines[0].strip().casefold() if lines else ""
+    if first.startswith(_SEPARATOR_LINE) and len(first) == len(_SEPARATOR_LINE) + 1:
+        return TextFormat(first[-1], 1)
+    text = "\n".join(lines)
+    return TextFormat(max(_SEPARATORS, key=lambda each: (sum(each in line for line in lines), text.count(each))))
+
+
+def sample_numbers(rows: Sequence[Sequence[str]], layout: ListLayout, at_most: int) -> list[list[str]]:
+    """For each column, its first numbers as they would be dialled."""
+    width = max(map(len, rows), default=0)
+    found = [[read_number(_cell(row, column)) for row in rows[layout.first_row :]] for column in range(width)]
+    return [[number for number in column if isinstance(number, str)][:at_most] for column in found]
+
 
 def find_layout(rows: Sequence[Sequence[str]]) -> ListLayout:
     """The layout of a list, by its first rows (`SAMPLE_ROWS` are enough)."""
@@ -121,7 +102,7 @@ def find_layout(rows: Sequence[Sequence[str]]) -> ListLayout:
         header = before[-1] if before else None
     sample = rows[first_row:]
     width = max((len(row) for row in (*sample, header or ())), default=0)
-    scores = [(_score(_cell(header or (), column), [_cell(row, column) for row in sample])) for column in range(width)]
+    scores = [_score(_cell(header or (), column), [_cell(row, column) for row in sample]) for column in range(width)]
     if not scores:
         return ListLayout(header, first_row, 0, False)
     column = max(range(width), key=lambda index: (scores[index], -index))

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from spreader.phone.dressed_number import read_number
-from spreader.phone.number_column import ListLayout
+from spreader.phone.number_column import ListLayout, sample_numbers
 
 ERRORS_KEPT_MAX = 1_000
-
 SAMPLES_SHOWN_MAX = 2
 
 
@@ -50,12 +49,8 @@ class RecipientScan:
 
 def column_labels(layout: ListLayout, rows: Sequence[Sequence[str]]) -> list[str]:
     """What the operator reads about each column: its name, and its first numbers as they would be dialled."""
-    header = list(layout.header or ())
     labels = list[str]()
-    for column in range(max(map(len, rows), default=0)):
-        name = header[column].strip() if column < len(header) else ""
-        cells = [row[column] for row in rows[layout.first_row :] if column < len(row)]
-        numbers = [number for number in map(read_number, cells) if isinstance(number, str)][:SAMPLES_SHOWN_MAX]
+    for column, numbers in enumerate(sample_numbers(rows, layout, SAMPLES_SHOWN_MAX)):
         samples = f" ({', '.join(numbers)}, …)" if numbers else ""
-        labels.append((name or f"Column {column + 1}") + samples)
+        labels.append((layout.name_of(column) or f"Column {column + 1}") + samples)
     return labels

@@ -13,7 +13,7 @@ from openpyxl import load_workbook
 from openpyxl.utils.exceptions import InvalidFileException
 
 from console.core.recipient_list import RecipientScan
-from spreader.phone.number_column import SAMPLE_ROWS
+from spreader.phone.number_column import SAMPLE_ROWS, text_format
 
 ROWS_MAX = 2_000_000
 CELL_CHARACTERS_MAX = 10_000
@@ -68,12 +68,12 @@ class Spreadsheet:
         with self.path.open("rb") as raw:
             head = raw.read(8_192)
         encoding = _encoding(head)
-        delimiter, skipped = _delimiter(head.decode(encoding, "replace"))
+        form = text_format(head.decode(encoding, "replace").splitlines()[:SAMPLE_ROWS])
         with self.path.open(encoding=encoding, newline="") as text:
             read = 0
-            for _ in range(skipped):
+            for _ in range(form.skipped):
                 text.readline()
-            for row in csv.reader(text, delimiter=delimiter):
+            for row in csv.reader(text, delimiter=form.separator):
                 read += sum(map(len, row)) + len(row)
                 yield min(read / size, 0.99), row
 
@@ -198,12 +198,3 @@ def _encoding(head: bytes) -> str:
     except UnicodeDecodeError:
         return "cp1256"
     return "utf-8-sig"
-
-
-def _delimiter(sample: str) -> tuple[str, int]:
-    """The separator of the whole file, and how many lines only name it (`sep=;`)."""
-    lines = sample.splitlines()[:SAMPLE_ROWS]
-    first = lines[0].strip().casefold() if lines else ""
-    if first.startswith("sep=") and len(first) == 5:
-        return first[-1], 1
-    return max(",;\t|", key=lambda separator: (sum(separator in line for line in lines), sample.count(separator))), 0

@@ -5,11 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from spreader.phone.dressed_number import NoNumber, read_number
-from spreader.phone.number_column import ListLayout, find_layout
+from spreader.phone.number_column import ListLayout, find_layout, sample_numbers, text_format
 
-SEPARATORS = ",;\t|"
-SEPARATOR_LINE = "sep="
-"""A first line such as `sep=;` is for Excel: it contains the separator of the file."""
 SAMPLES_MAX = 3
 
 
@@ -57,14 +54,13 @@ def find_format(lines: Sequence[str], chosen: str | None = None) -> ListFormat |
 
     Raises `LookupError` if the file has no such column.
     """
-    separator, skipped = _separator(lines)
-    rows = [_cells(line, separator) for line in lines[skipped:]]
+    text = text_format(lines)
+    rows = [_cells(line, text.separator) for line in lines[text.skipped :]]
     layout = find_layout(rows)
-    if chosen is not None:
-        return ListFormat(separator, _chosen_column(chosen, rows, layout), skipped + layout.first_row)
-    if layout.is_sure:
-        return ListFormat(separator, layout.column, skipped + layout.first_row)
-    return UnclearColumn(_samples(rows, layout))
+    if chosen is None and not layout.is_sure:
+        return UnclearColumn(_samples(rows, layout))
+    column = layout.column if chosen is None else _chosen_column(chosen, rows, layout)
+    return ListFormat(text.separator, column, text.skipped + layout.first_row)
 
 
 def read_rows(lines: Iterable[str], first_line: int, list_format: ListFormat) -> Iterator[PhoneRow | InvalidRow]:
@@ -77,15 +73,6 @@ def read_rows(lines: Iterable[str], first_line: int, list_format: ListFormat) ->
                 yield InvalidRow(line, "phone_number", found.reason)
             else:
                 yield PhoneRow(line, found)
-
-
-def _separator(lines: Sequence[str]) -> tuple[str, int]:
-    """The separator of the whole file, and how many lines only name it."""
-    first = lines[0].strip().casefold() if lines else ""
-    if first.startswith(SEPARATOR_LINE) and len(first) == len(SEPARATOR_LINE) + 1:
-        return first[-1], 1
-    text = "\n".join(lines)
-    return max(SEPARATORS, key=lambda separator: (sum(separator in line for line in lines), text.count(separator))), 0
 
 
 def _cells(text: str, separator: str) -> list[str]:
@@ -105,11 +92,7 @@ def _chosen_column(chosen: str, rows: Sequence[Sequence[str]], layout: ListLayou
 
 
 def _samples(rows: Sequence[Sequence[str]], layout: ListLayout) -> list[SampleColumn]:
-    header = list(layout.header or ())
-    samples = list[SampleColumn]()
-    for column in range(max(map(len, rows), default=0)):
-        found = [read_number(row[column]) for row in rows[layout.first_row :] if column < len(row)]
-        numbers = [number for number in found if isinstance(number, str)][:SAMPLES_MAX]
-        name = header[column].strip() if column < len(header) else ""
-        samples.append(SampleColumn(column + 1, name or None, numbers))
-    return samples
+    return [
+        SampleColumn(column + 1, layout.name_of(column) or None, numbers)
+        for column, numbers in enumerate(sample_numbers(rows, layout, SAMPLES_MAX))
+    ]
