@@ -7,11 +7,12 @@ from typing import Any
 import jsonschema
 import pytest
 
+from sender.core.file_names import VOICE
 from sender.core.gateway_answer import SendAccepted, SendRefused
 from sender.gateways.driver import Driver
 from sender.testing import PHONE, reply
 from sender.testing.contents import CONTENTS, TEMPLATE, send
-from sender.testing.files import TYPES
+from sender.testing.files import TYPES, MemoryMedia, media_file
 from sender.testing.gateway_server import SECRETS, WAMID, GatewayServer, HangUp, Respond
 
 SCHEMAS: dict[str, Any] = json.loads((Path(__file__).parent / "data" / "cloud-api-messages.json").read_text())
@@ -75,6 +76,19 @@ async def test_a_file_for_the_cloud_api_is_uploaded_once_with_its_type(
     assert upload.form == {"messaging_product": "whatsapp", "type": "image/png", "file": TYPES["image"].data}
     assert upload.headers["Authorization"] == f"Bearer {SECRETS['cloud_api']['access_token']}"
     assert len(server.sends) == 3
+
+
+async def test_meta_gets_each_file_with_a_name_and_a_type_that_phones_can_open(
+    drivers: dict[str, Driver], server: GatewayServer, files: MemoryMedia
+) -> None:
+    files.files["voice"] = media_file("audio/ogg", b"a voice", "note.opus")
+    files.files["document"] = media_file("application/pdf", b"a page")
+    await send(drivers, server, "cloud_api", CONTENTS["voice"])
+    await send(drivers, server, "cloud_api", {"type": "document", "media": {"url": "https://e.com/1"}})
+    voice, document = [each for each in server.requests if each.path == "/106540352242922/media"]
+    assert (voice.form["type"], voice.files["file"]) == (VOICE, ("note.opus.ogg", VOICE))
+    assert document.files["file"] == ("file.pdf", "application/pdf")
+    assert server.sends[1].body["document"]["filename"] == "document.pdf"
 
 
 async def test_a_file_that_meta_cannot_read_is_uploaded_again_for_the_next_try(

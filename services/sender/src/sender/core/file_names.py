@@ -28,6 +28,10 @@ EXTENSIONS: Mapping[str, tuple[str, ...]] = {
 """The extensions of each type that WhatsApp takes, the usual one first."""
 
 
+VOICE = "audio/ogg; codecs=opus"
+"""The type of a voice message. Without the codec, WhatsApp may refuse the file or show it as an audio file."""
+
+
 def file_name(kind: str, mime_type: str, given: str | None) -> str:
     """The given name, with the extension of the type if it has another one or none. The default name is the kind of
     content, for example `document.pdf`."""

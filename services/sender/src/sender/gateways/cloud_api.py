@@ -11,7 +11,7 @@ import aiohttp
 
 from sender.core import failure_table, session_states
 from sender.core.delivery import Delivery, quoted_message_id
-from sender.core.file_names import file_name
+from sender.core.file_names import VOICE, file_name
 from sender.core.gateway_answer import (
     GatewayAnswer,
     LookupResult,
@@ -35,8 +35,6 @@ from spreader.vault import Undecryptable
 NUMBER_FIELDS = "id,display_phone_number,verified_name,quality_rating,name_status,code_verification_status,status"
 META_TYPES = {"image": "image", "voice": "audio", "document": "document", "video": "video"}
 """Meta's message type for each kind of content."""
-VOICE = "audio/ogg; codecs=opus"
-"""The type that Meta wants for a voice message. Without the codec it may refuse the file."""
 UPLOAD_UNREADABLE = ("131053", "100")
 """Meta's codes for a file that Meta cannot read or has deleted. The next try uploads the file again."""
 MINUTES_MAX = 24 * 60

@@ -5,7 +5,7 @@ from typing import Any
 
 from sender.core import failure_table, session_states
 from sender.core.delivery import Delivery, quoted_message_id
-from sender.core.file_names import file_name
+from sender.core.file_names import VOICE, file_name
 from sender.core.gateway_answer import GatewayAnswer, LookupResult, LookupUnsupported, SendAccepted, SendRefused
 from sender.core.session_states import ProfileCheck, session_check
 from sender.gateways.credentials import Keyring
@@ -20,7 +20,6 @@ from spreader.text.clean_text import CleanText, clean, clean_id
 from spreader.vault import Undecryptable
 
 PATHS = {"image": "/api/sendImage", "voice": "/api/sendVoice", "document": "/api/sendFile", "video": "/api/sendVideo"}
-VOICE = "audio/ogg; codecs=opus"
 
 
 class WahaDriver:

@@ -28,13 +28,15 @@ FILE_BYTES_MAX = 200 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class RecordedRequest:
-    """A request that arrived; `form`: the fields of a form, with files as their bytes."""
+    """A request that arrived. `form`: the fields of a form, with files as their bytes. `files`: the name and the type
+    of each file."""
 
     method: str
     path: str
     headers: Mapping[str, str]
     body: Any = None
     form: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    files: Mapping[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +129,12 @@ async def _record(request: web.Request) -> RecordedRequest:
     if request.content_type == "multipart/form-data":
         posted = await request.post()
         form = {key: value.file.read() if isinstance(value, web.FileField) else value for key, value in posted.items()}
-        return RecordedRequest(request.method, request.path_qs, headers, form=form)
+        files = {
+            key: (value.filename, value.headers["Content-Type"])
+            for key, value in posted.items()
+            if isinstance(value, web.FileField)
+        }
+        return RecordedRequest(request.method, request.path_qs, headers, form=form, files=files)
     raw = await request.read()
     return RecordedRequest(request.method, request.path_qs, headers, json.loads(raw) if raw else None)
 
