@@ -56,7 +56,7 @@ class Resealer:
     _place: tuple[str, str] = field(default=FIRST_PLACE, init=False)
     _counts: Counter[SealedWith] = field(default_factory=Counter[SealedWith], init=False)
     _unknown: list[str] = field(default_factory=list[str], init=False)
-    _told: list[str] = field(default_factory=list[str], init=False)
+    _reported: list[str] = field(default_factory=list[str], init=False)
 
     async def run_once(self) -> float:
         """Looks at the next profiles, and seals again what an older key has sealed. Returns the seconds until the next
@@ -92,14 +92,14 @@ class Resealer:
     def _end_pass(self) -> None:
         for key in get_args(SealedWith):
             SEALED_CREDENTIALS.labels(key).set(self._counts[key])
-        if self._unknown and self._unknown != self._told:
+        if self._unknown and self._unknown != self._reported:
             log.error(
                 "credentials cannot be opened, so these profiles cannot send; add the key that sealed them to "
                 "SPREADER_SECRET_KEYS again, or set their credentials again",
                 profiles=self._unknown[:NAMED_MAX],
                 count=len(self._unknown),
             )
-        self._told, self._unknown = self._unknown, []
+        self._reported, self._unknown = self._unknown, []
         self._place, self._counts = FIRST_PLACE, Counter()
 
 

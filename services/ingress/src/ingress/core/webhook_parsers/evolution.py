@@ -80,8 +80,8 @@ def _reports(event: UntrustedJson, now: datetime) -> Iterable[Report]:
 def _inbound_message(message: UntrustedJson, now: datetime) -> Report:
     key = message["key"]
     message_id, content = key["id"].id, baileys.content(message["message"])
-    edited = baileys.edited_content(message["message"]) if content is None else None
-    if message_id is None or key["fromMe"].boolean or (content is None and edited is None):
+    words = content or baileys.edited_content(message["message"])
+    if message_id is None or key["fromMe"].boolean or words is None:
         return Ignored("no_news")
     if baileys.is_group(key):
         return Ignored("group")
@@ -90,7 +90,7 @@ def _inbound_message(message: UntrustedJson, now: datetime) -> Report:
         return Ignored("no_number")
     at = not_after(now, _sent_at(message))
     if content is None:
-        return EditedMessage(message_id, sender, edited[1] if edited else None, at)
+        return EditedMessage(message_id, sender, words[1], at)
     return InboundMessage(message_id, sender, *content, at)
 
 
