@@ -1,10 +1,18 @@
-"""OpenAPI document: the description of ingress's HTTP API, made without starting it."""
+"""OpenAPI documents: the descriptions of the HTTP APIs of ingress and stats, made without starting them."""
 
 from typing import Any
 
-from ingress.app import build
+from ingress import app as ingress
 from ingress.settings import IngressSettings
+from stats import app as stats
+from stats.settings import StatsSettings
+
+NOT_USED = "not used: nothing is started"
 
 
 def document() -> dict[str, Any]:
-    return build(IngressSettings(api_key="not used: nothing is started")).openapi()
+    return ingress.build(IngressSettings(api_key=NOT_USED)).openapi()
+
+
+def statistics() -> dict[str, Any]:
+    return stats.build(StatsSettings(api_key=NOT_USED)).openapi()

@@ -58,6 +58,7 @@ def _of_board(board: Board) -> Callable[[str], str]:
 
 PAGES: Texts = {
     "openapi.json": lambda _: _document(openapi.document()),
+    "openapi-stats.json": lambda _: _document(openapi.statistics()),
     "asyncapi.json": lambda _: _document(asyncapi.document()),
     "settings.md": lambda _: settings.page(),
     "topics.md": _with("topics", flow.topics),

@@ -4,6 +4,7 @@ A test uses the public API, the simulator's send ledger (which messages arrived 
 """
 
 import asyncio
+import functools
 import io
 import json
 import os
@@ -22,6 +23,7 @@ import aiohttp
 from local.process.ports import free_port
 from local.process.program import die_with_parent
 from spreader.clock import Clock
+from spreader.testing.conformance import Conformance
 
 START_SECONDS = 240.0
 STOP_SECONDS = 30.0
@@ -36,6 +38,8 @@ SERVICES = ("ingress", "router", "pacer", "sender", "stats", "simulator", "conso
 PORTS = (*SERVICES, "kafka", "postgres")
 BUILDS = Path(__file__).parent / "builds"
 """In a test, a service can be replaced by a newer build of itself: see its `sitecustomize.py`."""
+DOCS = Path(__file__).parents[2] / "docs"
+DOCUMENTS = {"ingress": DOCS / "openapi.json", "stats": DOCS / "openapi-stats.json"}
 
 T = TypeVar("T")
 
@@ -182,7 +186,8 @@ class RunningSystem:
         data = raw if raw is not None else (None if body is None else json.dumps(body).encode())
         if data is not None:
             named.setdefault("Content-Type", "application/json")
-        return await self._call(method, f"http://127.0.0.1:{port or self.ports['ingress']}/api/v1{path}", data, named)
+        address = f"http://127.0.0.1:{port or self.ports['ingress']}/api/v1{path}"
+        return await self._call(method, address, data, named, "ingress")
 
     async def ask_simulator(self, method: str, path: str, body: Any = None) -> Response:
         data = None if body is None else json.dumps(body).encode()
@@ -191,7 +196,7 @@ class RunningSystem:
 
     async def ask_at(self, name: str, path: str) -> Response:
         """GET a path of a service, such as /metrics."""
-        return await self._call("GET", f"http://127.0.0.1:{self.ports[name]}{path}", None, {})
+        return await self._call("GET", f"http://127.0.0.1:{self.ports[name]}{path}", None, {}, name)
 
     async def ready(self, name: str = "ingress", port: int | None = None) -> Response:
         return await self._call("GET", f"http://127.0.0.1:{port or self.ports[name]}/health/ready", None, {})
@@ -239,14 +244,21 @@ class RunningSystem:
             assert added.status == 201, added.body
         return ids
 
-    async def _call(self, method: str, address: str, data: bytes | None, headers: Mapping[str, str]) -> Response:
+    async def _call(
+        self, method: str, address: str, data: bytes | None, headers: Mapping[str, str], service: str = ""
+    ) -> Response:
+        """Call a service. An answer of the API must be as the document of the `service` says."""
         assert self._session is not None
         began = time.monotonic()
         stream = None if data is None else io.BytesIO(data)  # aiohttp warns about large bytes objects
         async with self._session.request(method, address, data=stream, headers=headers) as response:
-            text = await response.text()
+            content = await response.read()
             seconds = time.monotonic() - began
-            body = json.loads(text) if response.content_type.endswith(("/json", "+json")) else text
+            if service in DOCUMENTS:
+                media_type = response.headers.get("Content-Type", "")
+                documented(service).check(method, response.url.path, response.status, media_type, content)
+            is_json = response.content_type.endswith(("/json", "+json"))
+            body = json.loads(content) if is_json else content.decode()
             return Response(response.status, body, response.headers, seconds)
 
 
@@ -311,6 +323,12 @@ def _spawn(arguments: list[str], environment: Mapping[str, str], log: Path) -> s
             stderr=subprocess.STDOUT,
             preexec_fn=die_with_parent(signal.SIGTERM),
         )
+
+
+@functools.cache
+def documented(name: str) -> Conformance:
+    """The answers of a service that its document permits."""
+    return Conformance(json.loads(DOCUMENTS[name].read_text()))
 
 
 def recipients(count: int, start: int = 0) -> list[str]:

@@ -14,6 +14,7 @@ from ingress.app import build
 from ingress.configuration.key_command import report_keys
 from ingress.messages.callbacks import CallbackConsumer
 from ingress.settings import IngressSettings
+from ingress.testing import documented
 from local.testbed.workbench import Workbench
 from spreader.clock import Clock
 from spreader.contract.content import TextContent
@@ -30,6 +31,7 @@ from spreader.kafka.client import KafkaBus, create_broker
 from spreader.kafka.table import Table
 from spreader.runtime.postgres import create_engine
 from spreader.settings import Settings
+from spreader.testing.conformance import checked_client
 from spreader.vault import Vault, new_key
 
 pytestmark = [pytest.mark.kafka, pytest.mark.postgres]
@@ -50,10 +52,9 @@ async def bus(settings: Settings) -> AsyncGenerator[KafkaBus]:
 @contextlib.asynccontextmanager
 async def serving(app: FastAPI) -> AsyncGenerator[httpx.AsyncClient]:
     headers = {"Authorization": "Bearer k"}
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://ingress/api/v1", headers=headers, timeout=30) as http,
+        checked_client(app, "http://ingress/api/v1", headers, documented()) as http,
     ):
         await until(lambda: _is_ready(http))
         yield http

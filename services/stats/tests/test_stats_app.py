@@ -28,8 +28,10 @@ from spreader.runtime.postgres import create_engine
 from spreader.runtime.service import Service
 from spreader.settings import Settings
 from spreader.testing import SlowReader, serving
+from spreader.testing.conformance import checked_client, undocumented
 from stats.app import build
 from stats.settings import StatsSettings
+from stats.testing import documented
 
 pytestmark = [pytest.mark.kafka, pytest.mark.postgres]
 
@@ -70,7 +72,7 @@ async def bus(settings: Settings) -> AsyncGenerator[KafkaBus]:
 
 
 def client(app: FastAPI) -> httpx.AsyncClient:
-    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://stats", headers=KEY)
+    return checked_client(app, "http://stats", KEY, documented())
 
 
 def configured(package: str, *profiles: str) -> PackageConfigured:
@@ -196,6 +198,10 @@ async def test_an_invalid_request_gets_a_problem(running: FastAPI, states: Table
         impossible = await http.get("/api/v1/profiles", params={"package_id": "no spaces"})
     assert (unknown.status_code, unknown.json()["detail"]) == (404, "There is no profile 'nobody'.")
     assert (impossible.status_code, impossible.json()["errors"][0]["pointer"]) == (422, "/query/package_id")
+
+
+def test_every_answer_has_a_schema_and_an_example_that_fits_it() -> None:
+    assert list(undocumented(build(StatsSettings(api_key="k")).openapi())) == []
 
 
 def test_stats_does_not_start_without_a_key() -> None:

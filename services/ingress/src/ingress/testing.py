@@ -1,6 +1,7 @@
 """Testing: the ingress in one process, with in-memory substitutes for Kafka and the other services."""
 
 import contextlib
+import functools
 import hashlib
 import hmac
 import json
@@ -13,7 +14,7 @@ import httpx
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ingress.app import Dependencies, assemble
+from ingress.app import Dependencies, assemble, build
 from ingress.configuration.config_cache import IngressConfigCache
 from ingress.configuration.credentials import NAMES
 from ingress.infra.outbox import POLL_SECONDS, EnvelopeRelay
@@ -39,6 +40,7 @@ from spreader.media.store import MediaStore
 from spreader.runtime.loop import Loop
 from spreader.telemetry.tracing import NO_TRACING, Tracing
 from spreader.testing import ManualClock, MemoryBus, MemoryTable
+from spreader.testing.conformance import Conformance, checked_client
 from spreader.vault import new_key
 
 E = TypeVar("E", bound=Event)
@@ -52,6 +54,12 @@ CREDENTIALS: dict[str, Callable[[str], dict[str, str]]] = {
     "evolution": lambda profile_id: {name: f"{name}-of-{profile_id}" for name in NAMES["evolution"]},
 }
 """For each driver, a function that makes the credentials of a profile. Different profiles get different credentials."""
+
+
+@functools.cache
+def documented() -> Conformance:
+    """The answers that the document of the API permits."""
+    return Conformance(build(IngressSettings(api_key=KEY)).openapi())
 
 
 def signed(
@@ -270,10 +278,9 @@ async def running(
     app = assemble(FastAPI(), deps)
     if relaying:
         await relay.start()
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    headers = {"Authorization": f"Bearer {KEY}"}
     try:
-        async with httpx.AsyncClient(transport=transport, base_url="http://ingress/api/v1", headers=headers) as http:
+        headers = {"Authorization": f"Bearer {KEY}"}
+        async with checked_client(app, "http://ingress/api/v1", headers, documented()) as http:
             yield System(http, app, engine, bus, log, packages, states, clock, router, pacer, sender)
     finally:
         await relay.stop()

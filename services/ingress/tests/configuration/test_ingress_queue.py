@@ -4,12 +4,14 @@ from typing import Any
 
 import pytest
 
+from ingress.configuration.queue_endpoint import QUEUE_EXAMPLE
 from ingress.testing import System
 
 FORESEEN: dict[str, Any] = {
     "completion": "2026-02-10T10:15:00Z",
     "binds": "gap",
     "counted_until": None,
+    "simulated": 2,
     "profiles": {"a": {"completion": "2026-02-10T10:15:00Z", "deliveries": 2, "binds": "gap"}},
     "curve": [{"begin": "2026-02-10T10:00:00Z", "deliveries": 2, "profiles": {"a": 2}}],
 }
@@ -17,8 +19,8 @@ FORESEEN: dict[str, Any] = {
 
 async def test_the_queue_is_that_of_the_pacer(system: System) -> None:
     await system.package("a")
-    system.pacer.responses["/packages/pkg/queue"] = {"package_id": "pkg", "held": 3}
-    assert (await system.http.get("/packages/pkg/queue")).json() == {"package_id": "pkg", "held": 3}
+    system.pacer.responses["/packages/pkg/queue"] = QUEUE_EXAMPLE
+    assert (await system.http.get("/packages/pkg/queue")).json() == QUEUE_EXAMPLE
     assert (await system.http.get("/packages/none/queue")).status_code == 404
 
 

@@ -1,6 +1,7 @@
 """Explanation of a delivery over HTTP: a part from the router and a part from the pacer."""
 
 from ingress.core.delivery_updates import from_open_assigned
+from ingress.status.delivery_endpoint import EXPLANATION_EXAMPLE
 from ingress.testing import System
 from spreader.contract.content import TextContent
 from spreader.contract.events import AssignedDelivery, OpenDeliveriesAssigned, OpenOptions
@@ -16,11 +17,11 @@ async def test_an_explanation_has_a_part_from_router_and_pacer(system: System) -
         deliveries=(AssignedDelivery(delivery_id=name, recipient="201000000011", profile_id="a", index=4),),
     )  # fmt: skip
     await system.projection.fold_deliveries(from_open_assigned(assigned))
-    system.router.responses["/messages/msg_1/routing?index=4"] = {"strategy": "round_robin", "profile_id": "a"}
+    system.router.responses["/messages/msg_1/routing?index=4"] = EXPLANATION_EXAMPLE["routing"] | {"profile_id": "a"}
     body = (await system.http.get(f"/deliveries/{name}/explain")).json()
     assert (body["status"], body["routing"]["profile_id"]) == ("held", "a")
     assert "does not respond" in body["pacing"]["note"]
-    system.pacer.responses[f"/deliveries/{name}/explain"] = {"bound": "hour limit"}
+    system.pacer.responses[f"/deliveries/{name}/explain"] = EXPLANATION_EXAMPLE["pacing"]
     body = (await system.http.get(f"/deliveries/{name}/explain")).json()
-    assert body["pacing"] == {"bound": "hour limit"}
+    assert body["pacing"] == EXPLANATION_EXAMPLE["pacing"]
     assert (await system.http.get("/deliveries/dlv_none/explain")).status_code == 404

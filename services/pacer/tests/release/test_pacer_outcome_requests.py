@@ -14,11 +14,12 @@ from fastapi import FastAPI
 from pacer import __main__ as entry
 from pacer.metrics import WITHOUT_OUTCOME
 from pacer.release import outcome_requests, overdue_command
-from pacer.release.outcome_requests import LOOK_SECONDS, OutcomeRequests, RequestSummary
+from pacer.release.outcome_requests import LOOK_SECONDS, OutcomeRequests
 from pacer.settings import PacerSettings
 from pacer.testing import START, Pacer, assigned, outcome, package
 from pacer.views import explain
 from spreader.clock import Clock
+from spreader.contract.answers import RequestSummary
 from spreader.contract.configuration import ProfileLimits
 from spreader.contract.events import DeliveryReleased
 from spreader.http.service_client import ServiceResponse, ServiceUnavailable

@@ -1,7 +1,6 @@
 """Endpoints: the router's internal HTTP API. It previews a distribution, and looks up decisions and conversations."""
 
 import random
-from datetime import datetime
 
 from fastapi import FastAPI, HTTPException
 from pydantic import BaseModel, NonNegativeInt
@@ -12,6 +11,7 @@ from router.core.routing import preview
 from router.pending_assignments import PendingAssignments
 from router.postgres import RoutingStore
 from spreader.clock import Now
+from spreader.contract.answers import ConversationResponse, MoveResponse, RoutingResponse
 from spreader.contract.configuration import Distribution
 from spreader.contract.ids import Id, PhoneNumber, conversation_id
 
@@ -33,41 +33,6 @@ class PreviewResponse(BaseModel):
     refused: str | None
     waiting: str | None
     """Why the deliveries would wait without a profile."""
-
-
-class RoutingResponse(BaseModel):
-    """The decision on the record that contains a delivery."""
-
-    strategy: Distribution
-    profile_id: str | None
-    shared_with: dict[str, int]
-    passed_over: dict[str, str]
-    reasons: dict[str, str]
-    refused: str | None
-    waiting: str | None
-    """Why no profile could send at the time of the decision."""
-
-
-class MoveResponse(BaseModel):
-    """The profile that a customer talked to from `at` on, and why."""
-
-    profile_id: str
-    at: datetime
-    cause: str
-
-
-class ConversationResponse(BaseModel):
-    conversation_id: str
-    package_id: str
-    recipient: str
-    profile_id: str
-    customer_at: datetime | None
-    sent_at: datetime | None
-    warm: bool
-    """Whether the customer wrote to the profile within 28 days."""
-    over: bool
-    """Whether the last message is so old that the conversation no longer binds."""
-    history: list[MoveResponse]
 
 
 def add_endpoints(

@@ -3,7 +3,6 @@ for."""
 
 import time
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import FastAPI, HTTPException
@@ -15,8 +14,8 @@ from sender.gateways.driver import Drivers
 from sender.gateways.health_poller import HealthPoller
 from sender.gateways.number_check import NumberChecker, NumberResult
 from sender.ledger.lost_outcomes import LostOutcomes
+from spreader.contract.answers import NumberCheckItem, NumberCheckResponse, ProfileCheckResponse
 from spreader.contract.configuration import Driver, Gateway, Profile
-from spreader.contract.events import Quality, SessionState
 from spreader.contract.ids import Id, PhoneNumber
 
 NUMBERS_MAX = 100
@@ -38,30 +37,10 @@ class ProfileCheckRequest(BaseModel):
     sealed: str | None = Field(default=None, repr=False)
 
 
-class ProfileCheckResponse(BaseModel):
-    ok: bool
-    session: SessionState | None
-    quality: Quality | None
-    detail: str
-    code: str | None
-    took_seconds: float
-
-
 class NumberCheckRequest(BaseModel):
     package_id: Id
     profile_id: Id
     numbers: Annotated[list[PhoneNumber], Field(min_length=1, max_length=NUMBERS_MAX)]
-
-
-class NumberCheckItem(BaseModel):
-    number: PhoneNumber
-    exists: bool | None
-    checked_at: datetime | None
-    detail: str
-
-
-class NumberCheckResponse(BaseModel):
-    numbers: list[NumberCheckItem]
 
 
 class ReleaseInQuestionView(BaseModel):

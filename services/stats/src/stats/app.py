@@ -1,5 +1,7 @@
 """Assembly: builds stats from its components."""
 
+from collections.abc import Sequence
+
 from fastapi import APIRouter, FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -20,11 +22,13 @@ from spreader.kafka.guarded_consumer import GuardedConsumer
 from spreader.kafka.offset_store import OffsetStoreComponent
 from spreader.kafka.subscription import GATHER
 from spreader.kafka.table import Table
+from spreader.runtime.component import Component
 from spreader.runtime.loop import Loop
 from spreader.runtime.postgres import create_engine
 from spreader.runtime.postgres_component import PostgresComponent
 from spreader.runtime.retention import Retention, retention_loop
 from spreader.runtime.service import Service
+from stats.api import openapi
 from stats.api.alerts import AlertEndpoints
 from stats.api.event_stream import EventStream
 from stats.api.problems import KINDS
@@ -106,8 +110,7 @@ def build(settings: StatsSettings) -> FastAPI:
         Loop("show packages and alerts", PackageGauges(engine, config, states.rows).turn),
         retention_loop("forget old counts", Retention(engine, clock, lambda: kept).delete_old),
     ]
-    app = Service("stats", components).app(title="Spreader stats")
-    problems.install(app, KINDS)
+    app = _app(components)
     resumption = Resumption(engine, closures, clock, on_lanes)
     endpoints = ProfileEndpoints(current_state, config, resumption, clock, packages.not_ready_reason)
     more = [*_database_routers(engine, clock), _exports(settings, exports_engine, clock), stream.router(states.rows)]
@@ -118,6 +121,14 @@ def build(settings: StatsSettings) -> FastAPI:
 def _exports(settings: StatsSettings, engine: AsyncEngine, clock: Clock) -> APIRouter:
     slots = ExportSlots(settings.stats_exports_max, settings.stats_export_connections)
     return ExportEndpoint(engine, slots, clock).router()
+
+
+def _app(components: Sequence[Component]) -> FastAPI:
+    """The app with its problems and its OpenAPI document, still without endpoints."""
+    app = Service("stats", components).app(title=openapi.TITLE)
+    problems.install(app, KINDS)
+    openapi.install(app)
+    return app
 
 
 def _database_routers(engine: AsyncEngine, clock: Clock) -> list[APIRouter]:

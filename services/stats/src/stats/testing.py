@@ -1,5 +1,6 @@
 """Testing: stats without Kafka, on a real Postgres. No production module imports this one."""
 
+import functools
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -21,11 +22,13 @@ from spreader.http import problems
 from spreader.kafka.guarded_consumer import Received
 from spreader.kafka.offset_store import OffsetStore
 from spreader.testing import ManualClock, MemoryBus, MemoryTable
+from spreader.testing.conformance import Conformance
 from stats.api.alerts import AlertEndpoints
 from stats.api.event_stream import EventStream
 from stats.api.problems import KINDS
 from stats.api.profiles import ProfileEndpoints
 from stats.api.reports import ReportEndpoints
+from stats.app import build
 from stats.config_cache import StatsConfigCache
 from stats.counting.handlers import CountingHandlers, notify_all
 from stats.counting.lane_closures import LaneClosures
@@ -37,6 +40,7 @@ from stats.health.current_state import CurrentState
 from stats.health.evaluator import Evaluator
 from stats.health.publisher import AlertPublisher, StatePublisher
 from stats.health.resume import Resumption
+from stats.settings import StatsSettings
 
 
 def profile(name: str, driver: Any = "simulator", holder: str | None = None, **settings: Any) -> Profile:
@@ -46,6 +50,12 @@ def profile(name: str, driver: Any = "simulator", holder: str | None = None, **s
 
 def package(name: str, *profiles: Profile) -> Package:
     return Package(package_id=name, version=1, name=name.title(), profiles=profiles)
+
+
+@functools.cache
+def documented() -> Conformance:
+    """The answers that the document of the API permits."""
+    return Conformance(build(StatsSettings(api_key="not used")).openapi())
 
 
 class StatsHarness:

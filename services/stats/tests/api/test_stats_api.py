@@ -17,8 +17,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spreader.clock import Clock
 from spreader.http.cursors import encode_cursor
+from spreader.testing.conformance import checked_client
 from stats.api.event_stream import EventStream
-from stats.testing import StatsHarness, customer_message, outcome, package, profile, report
+from stats.testing import StatsHarness, customer_message, documented, outcome, package, profile, report
 
 pytestmark = pytest.mark.postgres
 
@@ -46,8 +47,7 @@ async def harness(engine: AsyncEngine) -> StatsHarness:
 
 @pytest.fixture
 async def http(harness: StatsHarness) -> AsyncGenerator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(harness.app("secret"))
-    async with httpx.AsyncClient(transport=transport, base_url="http://stats/api/v1", headers=KEY) as client:
+    async with checked_client(harness.app("secret"), "http://stats/api/v1", KEY, documented()) as client:
         yield client
 
 

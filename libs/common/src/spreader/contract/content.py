@@ -22,8 +22,14 @@ class ContentModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
+def _given(name: str) -> dict[str, Any]:
+    return {"required": [name], "properties": {name: {"type": "string"}}}
+
+
 class Media(ContentModel):
     """Where the file is: a public URL, or an id from `POST /media`."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [_given("url"), _given("media_id")]})
 
     url: WebAddress | None = Field(default=None, examples=["https://example.com/offer.png"])
     media_id: str | None = Field(default=None, min_length=1, max_length=128)

@@ -28,11 +28,13 @@ RETRY_AFTER_SECONDS = 2
 
 
 class ProblemKind(NamedTuple):
-    """`code` names the kind for programs, `title` for people."""
+    """`code` names the kind for programs, `title` for people. `more`: the TypedDict of the members that only problems
+    of this kind have."""
 
     code: str
     status: int
     title: str
+    more: Any = None
 
 
 MALFORMED = ProblemKind("malformed", 400, "Malformed request body")

@@ -1,13 +1,69 @@
 """Bodies: what callers see of a package and of a profile."""
 
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
-from ingress.configuration.credentials import credentials_summary
-from ingress.core.limits import package_limit_warnings, profile_limit_warnings, resolve_limits
+from pydantic import BaseModel, ConfigDict
+
+from ingress.configuration.credentials import CredentialsSummary, credentials_summary
+from ingress.configuration.schemas import PackageForm, ProfileSettings
+from ingress.core.limits import SettingWarning, package_limit_warnings, profile_limit_warnings, resolve_limits
 from ingress.http.urls import webhook_path
 from ingress.sql.configuration import PackageEntry, ProfileEntry
-from spreader.contract.configuration import PackageLimits, ProfileLimits
+from spreader.contract.answers import ProfileCheckResponse
+from spreader.contract.configuration import Driver, PackageLimits, ProfileLimits
+from spreader.contract.ids import Id
+from spreader.http.openapi import may_lack
+
+
+class PackageBody(PackageForm):
+    """The shape of a package. It only describes `package_body`, and is never built."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    package_id: Id
+    paused: bool
+    profile_ids: list[Id]
+    version: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class ChangedPackageBody(PackageBody):
+    warnings: list[SettingWarning]
+
+
+class GatewayBody(BaseModel):
+    driver: Driver
+    base_url: str
+    account: str
+    credentials: CredentialsSummary
+
+
+class ProfileBody(ProfileSettings):
+    """The shape of a profile. It only describes `profile_body`, and is never built."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    profile_id: Id
+    package_id: Id
+    gateway: GatewayBody
+    webhook_url: str
+    effective_limits: ProfileLimits
+    paused: bool
+    created_at: datetime
+    updated_at: datetime
+
+
+class ChangedProfileBody(ProfileBody):
+    """`check`: the result of a check of the connection. It is missing if the gateway did not change, and null if
+    nothing was checked."""
+
+    model_config = ConfigDict(json_schema_extra=may_lack("check"))
+
+    check: ProfileCheckResponse | None
+    warnings: list[SettingWarning]
 
 
 def package_body(row: PackageEntry) -> dict[str, Any]:

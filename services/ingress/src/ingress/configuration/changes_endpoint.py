@@ -1,16 +1,19 @@
 """Changes endpoint: lists the changes of a package's configuration, and undoes one of them."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Response
 from pydantic_core import to_json
+from typing_extensions import TypedDict
 
-from ingress.configuration.bodies import package_body, package_warnings
+from ingress.configuration.bodies import ChangedPackageBody, package_body, package_warnings
 from ingress.configuration.change_history import Change, ChangeHistory
 from ingress.configuration.config_cache import IngressConfigCache
-from ingress.configuration.packages_endpoint import PACKAGE_FORM
+from ingress.configuration.packages_endpoint import CHANGED_EXAMPLE, PACKAGE_FORM
 from ingress.configuration.registry import Registry
+from ingress.core.differences import DifferenceBody
 from ingress.core.snapshot import Settings
 from ingress.http import request_body
 from ingress.http.openapi import add_route
@@ -18,10 +21,22 @@ from ingress.http.pagination import PageParameters, PathId, page_response
 from ingress.http.problems import CURSOR
 from ingress.http.responses import ApiResponse
 from ingress.http.urls import API
+from spreader.http.openapi import PageBody
 from spreader.http.problems import Problem
 
 NUMBER_MAX = 2**53
 ChangeNumber = Annotated[int, Path(ge=1, le=NUMBER_MAX, description="The package's version that the change made.")]
+
+
+class ChangeBody(TypedDict):
+    number: int
+    at: datetime
+    who: str | None
+    undoes: int | None
+    undone_by: int | None
+    undoable: bool
+    why_not_undoable: str | None
+    differences: list[DifferenceBody]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +65,21 @@ class ChangesEndpoint:
             self.list,
             "listChanges",
             "A package's changes, newest first",
+            shape=PageBody[ChangeBody],
             response=PAGE_EXAMPLE,
             problems=(400, 404, 422),
         )
-        add_route(router, "POST", "/{number}/undo", self.undo, "undoChange", "Undo a change", problems=(404, 409, 422))
+        add_route(
+            router,
+            "POST",
+            "/{number}/undo",
+            self.undo,
+            "undoChange",
+            "Undo a change",
+            shape=ChangedPackageBody,
+            response=CHANGED_EXAMPLE,
+            problems=(404, 409, 422),
+        )
         return router
 
 
@@ -71,7 +97,7 @@ def _before(after: str | None) -> int | None:
     return int(after)
 
 
-def _body(change: Change) -> dict[str, Any]:
+def _body(change: Change) -> ChangeBody:
     return {
         "number": change.number,
         "at": change.at,

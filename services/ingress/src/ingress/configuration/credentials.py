@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
+from typing_extensions import TypedDict
+
 from ingress.http.problems import SECRET_KEYS
 from spreader.contract.configuration import Driver
 from spreader.http.problems import FieldError, Problem, unavailable
@@ -20,7 +22,7 @@ NAMES: Mapping[Driver, tuple[str, ...]] = {
 
 CACHED_MAX = 10_000
 _POINTER = "/gateway/credentials"
-_SECRET = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,4094}[\x21-\x7e])?")
+SECRET = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,4094}[\x21-\x7e])?")
 """A value that an HTTP header may have. It must not end with a line break, as text copied from a terminal often
 does."""
 
@@ -48,7 +50,7 @@ def _error(name: str, value: Any) -> FieldError | None:
         return FieldError(pointer, "string_type", "it must be a text")
     if not value.strip():
         return FieldError(pointer, "blank", "it is empty")
-    if not _SECRET.fullmatch(value):
+    if not SECRET.fullmatch(value):
         return FieldError(pointer, "secret", "it must be printable ASCII without spaces or line breaks around it")
     return None
 
@@ -99,7 +101,13 @@ class CredentialSealer:
         return self._vault
 
 
-def credentials_summary(driver: Driver, sealed: str | None) -> dict[str, Any]:
+class CredentialsSummary(TypedDict):
     """What callers see of the credentials: whether they are set, and their names."""
+
+    set: bool
+    names: Sequence[str]
+
+
+def credentials_summary(driver: Driver, sealed: str | None) -> CredentialsSummary:
     names: Sequence[str] = NAMES[driver] if sealed else ()
     return {"set": sealed is not None, "names": names}

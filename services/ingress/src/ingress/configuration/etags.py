@@ -7,7 +7,7 @@ from fastapi import Request
 from pydantic_core import to_json
 
 from ingress.configuration.bodies import profile_body
-from ingress.http.problems import CHANGED
+from ingress.http.problems import CHANGED, ChangedMembers
 from ingress.sql.configuration import PackageEntry, ProfileEntry
 from spreader.http.problems import Problem
 
@@ -43,7 +43,7 @@ def precondition(request: Request) -> Precondition:
                 f"Somebody has changed it since you read it: its ETag is now {present}. Read it again, and repeat your "
                 "change if you still want it.",
                 headers={"ETag": present},
-                more={"etag": present, "version": version},
+                more=ChangedMembers(etag=present, version=version),
             )
 
     return require

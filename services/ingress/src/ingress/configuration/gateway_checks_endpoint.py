@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request, Response
-from pydantic import FailFast, Field, TypeAdapter
+from pydantic import BaseModel, FailFast, Field, TypeAdapter
 
 from ingress.configuration.config_cache import IngressConfigCache, active_profiles
 from ingress.configuration.packages_endpoint import BODY_BYTES_MAX
 from ingress.configuration.registry import Registry
 from ingress.core.open_messages import without_repeats
 from ingress.http import request_body
-from ingress.http.json_bounds import count_wrong
+from ingress.http.json_bounds import count_wrong, some
 from ingress.http.openapi import add_route
 from ingress.http.pagination import PathId
 from ingress.http.request_body import RequestForm
@@ -21,8 +21,9 @@ from ingress.http.responses import ApiResponse
 from ingress.http.urls import API
 from ingress.infra.service_client import ServiceClient, ServiceResponse, ServiceUnavailable, require_body
 from ingress.sql.configuration import ProfileEntry
+from spreader.contract.answers import NumberCheckItem, ProfileCheckResponse
 from spreader.contract.configuration import Profile
-from spreader.contract.ids import PhoneNumber
+from spreader.contract.ids import Id, PhoneNumber
 
 NUMBERS_MAX = 100
 CHECK_SECONDS = 15.0
@@ -32,9 +33,23 @@ UNKNOWN_PROFILE = "The sender does not know the profile yet."
 
 
 class NumbersForm(RequestForm):
-    numbers: Annotated[
-        tuple[PhoneNumber, ...], FailFast(), count_wrong(NUMBERS_MAX), Field(min_length=1, max_length=NUMBERS_MAX)
-    ] = Field(examples=[["201001234567"]])
+    numbers: Annotated[tuple[PhoneNumber, ...], FailFast(), count_wrong(NUMBERS_MAX), some(NUMBERS_MAX)] = Field(
+        examples=[["201001234567"]]
+    )
+
+
+class ConnectionBody(ProfileCheckResponse):
+    profile_id: Id
+
+
+class NumberBody(NumberCheckItem):
+    """`profile_id`: the profile that checked the number."""
+
+    profile_id: Id
+
+
+class NumbersBody(BaseModel):
+    numbers: list[NumberBody]
 
 
 _NUMBERS = TypeAdapter(NumbersForm)
@@ -98,6 +113,7 @@ class GatewayChecksEndpoint:
             self.check_profile,
             "checkProfile",
             "Check the connection to a profile's gateway",
+            shape=ConnectionBody,
             response=CHECK_EXAMPLE,
             problems=(404, 503),
         )
@@ -108,6 +124,7 @@ class GatewayChecksEndpoint:
             self.check_profile_by_id,
             "checkProfileById",
             "Check the connection to a profile's gateway, without its package",
+            shape=ConnectionBody,
             response=CHECK_EXAMPLE,
             problems=(404, 503),
         )
@@ -120,6 +137,7 @@ class GatewayChecksEndpoint:
             "Check which numbers are on WhatsApp",
             body=NumbersForm,
             example={"numbers": ["201001234567"]},
+            shape=NumbersBody,
             response=NUMBERS_EXAMPLE,
             problems=(400, 404, 409, 413, 422, 503),
         )

@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, get_args
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 
-from ingress.configuration.credentials import CredentialSealer, credential_errors
+from ingress.configuration.credentials import NAMES, SECRET, CredentialSealer, credential_errors
 from ingress.core.accounts import server
 from ingress.http.request_body import RequestForm
 from spreader.contract.configuration import Driver
+from spreader.http.openapi import Schema
 from spreader.http.problems import INVALID, FieldError, Problem
 from spreader.vault import Undecryptable
 
@@ -30,7 +31,25 @@ BaseUrl = Annotated[
 Account = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.@+-]{1,128}$")]
 
 
+def _credentials_schema(driver: Driver) -> Schema:
+    secret: Schema = {"type": "string", "pattern": f"^{SECRET.pattern}$"}
+    properties = dict.fromkeys(NAMES[driver], secret)
+    return {"type": "object", "required": [*properties], "properties": properties, "additionalProperties": False}
+
+
+def _of_driver(driver: Driver) -> Schema:
+    """The schema of a gateway with this driver, as `gateway_settings` checks it."""
+    properties: Schema = {"driver": {"const": driver}}
+    if not NAMES[driver]:
+        return {"properties": properties}
+    address = "account" if driver == "cloud_api" else "base_url"
+    properties |= {"credentials": _credentials_schema(driver), address: {"type": "string"}}
+    return {"properties": properties, "required": ["driver", "credentials", address]}
+
+
 class GatewayForm(RequestForm):
+    model_config = ConfigDict(json_schema_extra={"oneOf": [_of_driver(driver) for driver in DRIVERS]})
+
     driver: Driver = Field(examples=["simulator"])
     base_url: BaseUrl | None = Field(
         default=None, description="Required for waha and evolution. Default: the simulator's address, or Meta's."

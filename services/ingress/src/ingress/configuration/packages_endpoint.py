@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import TypeAdapter
 from pydantic_core import to_json
 
-from ingress.configuration.bodies import package_body, package_warnings
+from ingress.configuration.bodies import ChangedPackageBody, PackageBody, package_body, package_warnings
 from ingress.configuration.config_cache import IngressConfigCache
 from ingress.configuration.etags import package_etag, precondition
 from ingress.configuration.registry import Registry
@@ -22,6 +22,7 @@ from ingress.http.urls import API
 from ingress.sql.configuration import PackageEntry
 from spreader.clock import Now
 from spreader.contract.ids import new_id
+from spreader.http.openapi import PageBody
 
 _NEW_PACKAGE_FORM = TypeAdapter(NewPackage)
 PACKAGE_FORM = TypeAdapter(PackageForm)
@@ -88,10 +89,23 @@ class PackagesEndpoint:
             status=201,
             body=NewPackage,
             example=PACKAGE_EXAMPLE,
+            shape=ChangedPackageBody,
+            response=CHANGED_EXAMPLE,
             problems=(400, 409, 413, 422),
         )
-        add_route(router, "GET", "", self.list, "listPackages", "List the packages", problems=(400, 422))
-        add_route(router, "GET", one, self.get, "getPackage", "Get a package", problems=(404,))
+        add_route(
+            router,
+            "GET",
+            "",
+            self.list,
+            "listPackages",
+            "List the packages",
+            shape=PageBody[PackageBody],
+            response={"data": [STORED_EXAMPLE], "next_cursor": None},
+            problems=(400, 422),
+        )
+        shown: dict[str, Any] = {"shape": PackageBody, "response": STORED_EXAMPLE}
+        add_route(router, "GET", one, self.get, "getPackage", "Get a package", **shown, problems=(404,))
         add_route(
             router,
             "PATCH",
@@ -100,7 +114,10 @@ class PackagesEndpoint:
             "changePackage",
             "Change settings of a package",
             body=PackageForm,
+            patch=True,
             example={"profile_limits": {"per_hour": 15}},
+            shape=ChangedPackageBody,
+            response=CHANGED_EXAMPLE,
             problems=(400, 404, 412, 413, 422),
         )
         add_route(
@@ -113,10 +130,9 @@ class PackagesEndpoint:
             status=204,
             problems=(404, 412),
         )
-        add_route(router, "POST", one + "/pause", self.pause, "pausePackage", "Pause a package", problems=(404, 412))
-        add_route(
-            router, "POST", one + "/resume", self.resume, "resumePackage", "Resume a package", problems=(404, 412)
-        )
+        paused: dict[str, Any] = {"shape": ChangedPackageBody, "response": CHANGED_EXAMPLE, "problems": (404, 412)}
+        add_route(router, "POST", one + "/pause", self.pause, "pausePackage", "Pause a package", **paused)
+        add_route(router, "POST", one + "/resume", self.resume, "resumePackage", "Resume a package", **paused)
         return router
 
 
@@ -138,3 +154,13 @@ PACKAGE_EXAMPLE: dict[str, Any] = {
     "recipient_quiet_hours": {"start": "21:00", "hours": 12},
     "gap": {"min_seconds": None, "max_seconds": None, "rush_over": 10},
 }
+STORED_EXAMPLE: dict[str, Any] = {
+    "package_id": "pkg_orders",
+    **NewPackage.model_validate_json(to_json(PACKAGE_EXAMPLE)).settings(),
+    "paused": False,
+    "profile_ids": ["profile_1", "profile_2"],
+    "version": 3,
+    "created_at": "2024-02-08T18:40:00Z",
+    "updated_at": "2024-02-08T18:46:00Z",
+}
+CHANGED_EXAMPLE: dict[str, Any] = {**STORED_EXAMPLE, "warnings": []}

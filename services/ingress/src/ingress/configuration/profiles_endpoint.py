@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import TypeAdapter
 from pydantic_core import to_json
 
-from ingress.configuration.bodies import effective_limits, profile_body
+from ingress.configuration.bodies import ChangedProfileBody, ProfileBody, effective_limits, profile_body
 from ingress.configuration.config_cache import IngressConfigCache
 from ingress.configuration.credentials import CredentialSealer
 from ingress.configuration.etags import precondition, profile_etag
@@ -27,6 +27,7 @@ from ingress.http.urls import API
 from ingress.sql.configuration import PackageEntry, ProfileEntry
 from spreader.clock import Now
 from spreader.contract.ids import new_id
+from spreader.http.openapi import PageBody
 from spreader.http.service_client import ServiceClient
 
 _NEW_PROFILE_FORM = TypeAdapter(NewProfile)
@@ -151,10 +152,23 @@ class ProfilesEndpoint:
             status=201,
             body=NewProfile,
             example=PROFILE_EXAMPLE,
+            shape=ChangedProfileBody,
+            response=CREATED_EXAMPLE,
             problems=(400, 404, 409, 413, 422),
         )
-        add_route(router, "GET", "", self.list, "listProfiles", "List a package's profiles", problems=(400, 404, 422))
-        add_route(router, "GET", one, self.get, "getProfile", "Get a profile", problems=(404,))
+        add_route(
+            router,
+            "GET",
+            "",
+            self.list,
+            "listProfiles",
+            "List a package's profiles",
+            shape=PageBody[ProfileBody],
+            response={"data": [STORED_EXAMPLE], "next_cursor": None},
+            problems=(400, 404, 422),
+        )
+        shown: dict[str, Any] = {"shape": ProfileBody, "response": STORED_EXAMPLE}
+        add_route(router, "GET", one, self.get, "getProfile", "Get a profile", **shown, problems=(404,))
         add_route(
             router,
             "PATCH",
@@ -163,16 +177,18 @@ class ProfilesEndpoint:
             "changeProfile",
             "Change settings of a profile",
             body=ProfileForm,
+            patch=True,
             example={"limits": {"per_hour": 10}},
-            problems=(400, 404, 412, 413, 422),
+            shape=ChangedProfileBody,
+            response=CHANGED_EXAMPLE,
+            problems=(400, 404, 409, 412, 413, 422),
         )
         add_route(
             router, "DELETE", one, self.delete, "deleteProfile", "Delete a profile", status=204, problems=(404, 412)
         )
-        add_route(router, "POST", one + "/pause", self.pause, "pauseProfile", "Pause a profile", problems=(404, 412))
-        add_route(
-            router, "POST", one + "/resume", self.resume, "resumeProfile", "Resume a profile", problems=(404, 412)
-        )
+        paused: dict[str, Any] = {"shape": ChangedProfileBody, "response": CHANGED_EXAMPLE, "problems": (404, 412)}
+        add_route(router, "POST", one + "/pause", self.pause, "pauseProfile", "Pause a profile", **paused)
+        add_route(router, "POST", one + "/resume", self.resume, "resumeProfile", "Resume a profile", **paused)
         return router
 
 
@@ -183,4 +199,44 @@ PROFILE_EXAMPLE: dict[str, Any] = {
     "weight": None,
     "limits": {"per_hour": 15},
     "gateway": {"driver": "simulator"},
+}
+STORED_EXAMPLE: dict[str, Any] = {
+    "profile_id": "profile_1",
+    "package_id": "pkg_orders",
+    "backup": False,
+    "name": "Sales WhatsApp #1",
+    "phone": "201001234567",
+    "weight": None,
+    "limits": {"per_hour": 15},
+    "warm_up_from": None,
+    "gateway": {
+        "driver": "waha",
+        "base_url": "https://waha.example.com",
+        "account": "sales",
+        "credentials": {"set": True, "names": ["api_key", "hmac_key"]},
+    },
+    "webhook_url": "/api/v1/webhooks/waha/pkg_orders/profile_1",
+    "effective_limits": {
+        "per_hour": 15,
+        "per_3_hours": 50,
+        "per_day": 120,
+        "new_contacts_per_day": None,
+        "per_recipient_per_day": 2,
+        "unanswered_per_30_days": 300,
+    },
+    "paused": False,
+    "created_at": "2024-02-08T18:41:00Z",
+    "updated_at": "2024-02-08T18:46:00Z",
+}
+CHANGED_EXAMPLE: dict[str, Any] = {**STORED_EXAMPLE, "warnings": []}
+CREATED_EXAMPLE: dict[str, Any] = {
+    **CHANGED_EXAMPLE,
+    "check": {
+        "ok": True,
+        "session": "working",
+        "quality": None,
+        "detail": "the session `sales` works",
+        "code": None,
+        "took_seconds": 0.21,
+    },
 }

@@ -12,16 +12,22 @@ from ingress.configuration.config_cache import IngressConfigCache
 from ingress.configuration.packages_endpoint import BODY_BYTES_MAX, PACKAGE_FORM
 from ingress.configuration.registry import Registry
 from ingress.configuration.schemas import PackageForm
+from ingress.core.limits import SettingWarning
 from ingress.core.snapshot import merge_settings, snapshot
 from ingress.http import request_body
 from ingress.http.openapi import add_route
 from ingress.http.pagination import PathId
 from ingress.http.responses import ApiResponse
 from ingress.http.urls import API
+from spreader.contract.answers import PackageQueue, RequestSummary, WhatIfForecast
 from spreader.http.service_client import ServiceClient, require_body
 
 UNKNOWN_PACKAGE = "The pacer does not know the package yet."
 FORECAST_SECONDS = 20.0
+
+
+class WhatIfBody(WhatIfForecast):
+    warnings: list[SettingWarning]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +75,7 @@ class QueueEndpoint:
             self.get,
             "getQueue",
             "A package's queue, and what each profile waits for",
+            shape=PackageQueue,
             response=QUEUE_EXAMPLE,
             problems=(404, 503),
         )
@@ -80,7 +87,9 @@ class QueueEndpoint:
             "foreseeSettings",
             "Forecast the present queue under other settings",
             body=PackageForm,
+            patch=True,
             example={"profile_limits": {"per_hour": 15}},
+            shape=WhatIfBody,
             response=WHAT_IF_EXAMPLE,
             problems=(400, 404, 413, 422, 503),
         )
@@ -91,6 +100,7 @@ class QueueEndpoint:
             self.ask_for_outcomes,
             "askForOutcomes",
             "Ask the sender for outcomes that are missing",
+            shape=RequestSummary,
             response=OUTCOMES_EXAMPLE,
             problems=(404, 503),
         )
@@ -101,6 +111,7 @@ QUEUE_EXAMPLE: dict[str, Any] = {
     "package_id": "pkg_orders",
     "at": "2024-02-10T10:00:00Z",
     "held": 120,
+    "waiting_for_profile": 0,
     "rush_over": 10,
     "profiles_in_rush": 1,
     "at_gateway": {"now": 1, "max": 10, "without_outcome": 0},
@@ -143,6 +154,7 @@ _FORECAST_EXAMPLE: dict[str, Any] = {
     "completion": "2024-02-11T18:00:00Z",
     "binds": "gap",
     "counted_until": None,
+    "simulated": 120,
     "profiles": {"profile_1": {"completion": "2024-02-11T18:00:00Z", "deliveries": 120, "binds": "gap"}},
     "curve": [{"begin": "2024-02-10T10:00:00Z", "deliveries": 4, "profiles": {"profile_1": 4}}],
 }

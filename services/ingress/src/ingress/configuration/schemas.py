@@ -4,20 +4,35 @@ from collections.abc import Sequence
 from datetime import time
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, FailFast, Field, PlainSerializer, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    FailFast,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
 
 from ingress.configuration.gateway_schemas import GatewayForm
 from ingress.core.opt_out import CHARACTERS_MAX, normalize
 from ingress.http.request_body import RequestForm, Timestamp
 from spreader.contract.configuration import Distribution, TimeZone
 from spreader.contract.ids import Id, PhoneNumber
+from spreader.http.openapi import may_lack
 
 LIMIT_MAX = 1_000_000
 _MINUTES_PER_DAY = 24 * 60
 
 Limit = Annotated[int, Field(ge=1, le=LIMIT_MAX, strict=True)]
 Seconds = Annotated[int, Field(ge=1, le=86_400, strict=True)]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]*\S[^\x00-\x1f]*$")]
+_PRINTABLE = r"[^\x00-\x1f\x7f-\x9f]*"
+Name = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]*\S[^\x00-\x1f]*$"),
+    Field(json_schema_extra={"pattern": rf"^{_PRINTABLE}[^\s\x00-\x1f\x7f-\x9f]{_PRINTABLE}$"}),
+]
 
 
 class PackageLimitsForm(RequestForm):
@@ -35,18 +50,22 @@ class ProfileLimitsForm(RequestForm):
 
 
 FOLLOW_PACKAGE = "package"
+_OVERRIDE = [{"type": "integer", "minimum": 1, "maximum": LIMIT_MAX}, {"type": "null"}, {"const": FOLLOW_PACKAGE}]
+Override = Annotated[Limit | None, WithJsonSchema({"anyOf": _OVERRIDE}, mode="validation")]
 
 
 class OverridesForm(RequestForm):
     """A profile's own limits. A limit that is left out, or is `"package"`, follows the package. Null removes a limit
     that may be absent."""
 
-    per_hour: Limit | None = None
-    per_3_hours: Limit | None = None
-    per_day: Limit | None = None
-    new_contacts_per_day: Limit | None = None
-    per_recipient_per_day: Limit | None = None
-    unanswered_per_30_days: Limit | None = None
+    model_config = ConfigDict(json_schema_extra=may_lack())
+
+    per_hour: Override = None
+    per_3_hours: Override = None
+    per_day: Override = None
+    new_contacts_per_day: Override = None
+    per_recipient_per_day: Override = None
+    unanswered_per_30_days: Override = None
 
     @model_validator(mode="before")
     @classmethod
@@ -69,7 +88,11 @@ def _format_time_of_day(value: time) -> str:
 
 
 TimeOfDay = Annotated[
-    time, Field(strict=True), AfterValidator(_check_time_of_day), PlainSerializer(_format_time_of_day)
+    time,
+    Field(strict=True),
+    AfterValidator(_check_time_of_day),
+    PlainSerializer(_format_time_of_day),
+    WithJsonSchema({"type": "string", "pattern": r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$"}),
 ]
 Hours = Annotated[float, Field(gt=0, lt=24, strict=True, allow_inf_nan=False)]
 
@@ -187,7 +210,9 @@ class NewPackage(PackageForm):
     package_id: Id | None = Field(default=None, description="Generated if left out.", examples=["pkg_orders"])
 
 
-class ProfileForm(RequestForm):
+class ProfileSettings(RequestForm):
+    """The settings of a profile, without its gateway."""
+
     name: Name = Field(examples=["Sales WhatsApp #1"])
     phone: PhoneNumber = Field(examples=["201001234567"])
     weight: Annotated[int, Field(ge=1, le=100, strict=True)] | None = None
@@ -198,6 +223,9 @@ class ProfileForm(RequestForm):
     warm_up_from: Timestamp | None = Field(
         default=None, description="When a new account began at WhatsApp; null for an established account."
     )
+
+
+class ProfileForm(ProfileSettings):
     gateway: GatewayForm
 
     def settings(self) -> dict[str, Any]:

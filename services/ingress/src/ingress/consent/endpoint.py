@@ -1,25 +1,29 @@
 """Consent endpoint: the lists of suppressions (for one package or for all) and of opt-ins."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import FailFast, Field, TypeAdapter
+from pydantic import FailFast, TypeAdapter
+from typing_extensions import TypedDict
 
 from ingress.configuration.config_cache import IngressConfigCache
 from ingress.consent.consent_lists import ConsentListKey, ConsentLists
-from ingress.core.phone_list import InvalidRow, ListFormat, PhoneRow, UnclearColumn, find_format, read_rows
+from ingress.consent.import_result import ImportBody, ImportResult
+from ingress.core.phone_list import ListFormat, UnclearColumn, find_format, read_rows
 from ingress.http import request_body
-from ingress.http.json_bounds import count_wrong
+from ingress.http.json_bounds import count_wrong, some
 from ingress.http.openapi import add_route
 from ingress.http.pagination import PageParameters, PathId, page_response
 from ingress.http.problems import COLUMN_UNCLEAR
 from ingress.http.request_body import RequestForm
 from ingress.http.responses import ApiResponse
 from ingress.http.urls import API
+from ingress.sql.consent import ConsentListEntry
 from spreader.contract.events import EVERYWHERE, ConsentKind
 from spreader.contract.ids import RECIPIENT_PATTERN, PhoneNumber
+from spreader.http.openapi import PageBody
 from spreader.http.problems import Problem, invalid, not_found
 from spreader.phone.number_column import SAMPLE_ROWS
 
@@ -27,7 +31,6 @@ RECIPIENTS_MAX = 10_000
 BODY_BYTES_MAX = 512 * 1024
 CSV_BYTES_MAX = 64 * 1024 * 1024
 ROWS_AT_ONCE = 5_000
-ERRORS_SHOWN_MAX = 100
 
 
 class RecipientsForm(RequestForm):
@@ -35,7 +38,7 @@ class RecipientsForm(RequestForm):
         tuple[PhoneNumber, ...],
         FailFast(),
         count_wrong(RECIPIENTS_MAX),
-        Field(min_length=1, max_length=RECIPIENTS_MAX),
+        some(RECIPIENTS_MAX),
     ]
 
 
@@ -49,25 +52,12 @@ Column = Annotated[
 ]
 
 
-@dataclass
-class ImportResult:
-    rows: int = 0
-    added: int = 0
-    wrong: int = 0
-    errors: list[InvalidRow] = field(default_factory=list[InvalidRow])
+class AddedBody(TypedDict):
+    """How many numbers were added, and how many were on the list already. `package_id` is `*` for all packages."""
 
-    def count(self, rows: Sequence[PhoneRow | InvalidRow]) -> list[str]:
-        """Count these rows. Returns the recipients of the valid rows."""
-        invalid = [row for row in rows if isinstance(row, InvalidRow)]
-        self.rows += len(rows)
-        self.wrong += len(invalid)
-        self.errors += invalid[: ERRORS_SHOWN_MAX - len(self.errors)]
-        return [row.recipient for row in rows if isinstance(row, PhoneRow)]
-
-    def body(self) -> dict[str, Any]:
-        already = self.rows - self.wrong - self.added
-        errors = [asdict(row) for row in self.errors]
-        return {"rows": self.rows, "added": self.added, "already": already, "wrong": self.wrong, "errors": errors}
+    package_id: str
+    added: int
+    already: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +113,7 @@ class ConsentEndpoint:
         form = request_body.parse(_RECIPIENTS, await request_body.read(request, BODY_BYTES_MAX, advice))
         recipients = tuple(dict.fromkeys(form.recipients))
         added = await self.lists.add(key, recipients, "api")
-        body = {"package_id": key.package_id, "added": added, "already": len(recipients) - added}
+        body: AddedBody = {"package_id": key.package_id, "added": added, "already": len(recipients) - added}
         return ApiResponse(200, body).render()
 
     async def _page(self, key: ConsentListKey, page_request: PageParameters, recipient: str | None) -> Response:
@@ -214,10 +204,21 @@ def _add_routes(router: APIRouter, path: str, name: str, noun: str, endpoints: S
         f"Add numbers to {noun}",
         body=RecipientsForm,
         example=RECIPIENTS_EXAMPLE,
+        shape=AddedBody,
         response=ADDED_EXAMPLE,
         problems=(400, 404, 413, 422, 503),
     )
-    add_route(router, "GET", path, page, f"list{name}", f"List {noun}", response=PAGE_EXAMPLE, problems=(400, 404, 422))
+    add_route(
+        router,
+        "GET",
+        path,
+        page,
+        f"list{name}",
+        f"List {noun}",
+        shape=PageBody[ConsentListEntry],
+        response=PAGE_EXAMPLE,
+        problems=(400, 404, 422),
+    )
     add_route(
         router,
         "POST",
@@ -226,6 +227,7 @@ def _add_routes(router: APIRouter, path: str, name: str, noun: str, endpoints: S
         f"import{name}",
         f"Add numbers from a CSV file to {noun}",
         csv=CSV_EXAMPLE,
+        shape=ImportBody,
         response=IMPORT_EXAMPLE,
         problems=(400, 404, 409, 413, 422, 503),
     )

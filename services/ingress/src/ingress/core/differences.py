@@ -4,7 +4,9 @@ old value again."""
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, NotRequired
+
+from typing_extensions import TypedDict
 
 from spreader.text.clean_text import pointer_step
 
@@ -18,6 +20,10 @@ class Absence(Enum):
 ABSENT = Absence.ABSENT
 _ADDED_OR_REMOVED = "was added or removed: remove it or add it again instead"
 _OF_A_GATEWAY = "is a setting of the gateway: change the profile's gateway instead"
+
+
+DifferenceBody = TypedDict("DifferenceBody", {"pointer": str, "from": NotRequired[Any], "to": NotRequired[Any]})
+"""The form in which a difference is stored and shown. An absent value has no member."""
 
 
 class NotUndoable(Exception):
@@ -39,10 +45,13 @@ class Difference:
     def from_json(cls, stored: Mapping[str, Any]) -> "Difference":
         return cls(stored["pointer"], stored.get("from", ABSENT), stored.get("to", ABSENT))
 
-    def to_json(self) -> dict[str, Any]:
-        """The form that is stored and shown. An absent value has no member."""
-        sides = {"from": self.before, "to": self.after}
-        return {"pointer": self.pointer, **{name: value for name, value in sides.items() if value is not ABSENT}}
+    def to_json(self) -> DifferenceBody:
+        body: DifferenceBody = {"pointer": self.pointer}
+        if self.before is not ABSENT:
+            body["from"] = self.before
+        if self.after is not ABSENT:
+            body["to"] = self.after
+        return body
 
 
 def differences(before: Any, after: Any, pointer: str = "") -> list[Difference]:

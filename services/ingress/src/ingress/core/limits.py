@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from typing_extensions import TypedDict
+
 from spreader.contract.configuration import Package, PackageLimits, ProfileLimits
 from spreader.contract.events import ProfileState
 
@@ -53,14 +55,19 @@ def package_limit_warnings(limits: PackageLimits, profile: ProfileLimits) -> lis
     return [SettingWarning("/limits/per_day", detail)]
 
 
-def limits_status(
-    package: Package, states: Mapping[str, ProfileState], profile_ids: Iterable[str]
-) -> dict[str, dict[str, str]]:
-    """How much of its hour limit and day limit each profile has used, as texts such as `6/20`.
+class ProfileLimitsStatus(TypedDict):
+    """How much of its hour limit and day limit a profile has used, as texts such as `6/20`."""
 
-    Profiles that the package no longer has are left out.
-    """
-    status: dict[str, dict[str, str]] = {}
+    hourly: str
+    daily: str
+
+
+LimitsStatus = dict[str, ProfileLimitsStatus]
+
+
+def limits_status(package: Package, states: Mapping[str, ProfileState], profile_ids: Iterable[str]) -> LimitsStatus:
+    """The status of each profile. Profiles that the package no longer has are left out."""
+    status: LimitsStatus = {}
     for profile_id in profile_ids:
         profile, state = package.profile(profile_id), states.get(profile_id)
         if profile is not None:

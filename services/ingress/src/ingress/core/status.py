@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from spreader.contract.events import Status
 
+MessageStatus = Literal["queued", "in_progress", "completed", "cancelled"]
 STATUSES: tuple[Status, ...] = (
     "held", "released", "sent", "delivered", "read", "failed", "expired", "cancelled", "suppressed", "rejected",
     "unknown",
@@ -65,7 +67,7 @@ def status_counts(stored: Mapping[str, int], recipients: int) -> dict[Status, in
     return {**counts, "held": counts["held"] + max(0, recipients - sum(counts.values()))}
 
 
-def message_status(counts: Mapping[Status, int]) -> str:
+def message_status(counts: Mapping[Status, int]) -> MessageStatus:
     """The status of a message by the counts of its deliveries. `cancelled` means that all its deliveries are
     cancelled."""
     total = sum(counts.values())

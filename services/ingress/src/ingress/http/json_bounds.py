@@ -7,7 +7,7 @@ process for half a minute and take gigabytes of memory.
 from collections.abc import Sequence
 from typing import Any, cast
 
-from pydantic import ValidationError, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic import Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 from pydantic_core import PydanticCustomError, PydanticKnownError, from_json
 
 from spreader.http.problems import ERRORS_MAX, FieldError
@@ -66,6 +66,12 @@ def count_wrong(items_max: int) -> WrapValidator:
             raise PydanticCustomError(WRONG_ITEMS, "{count} items are wrong", context) from None
 
     return WrapValidator(validate)
+
+
+def some(items_max: int) -> Any:
+    """The field of a list with `count_wrong`. Pydantic does not describe its length, so the schema gets it here."""
+    bounds: dict[str, Any] = {"minItems": 1, "maxItems": items_max}
+    return Field(min_length=1, max_length=items_max, json_schema_extra=bounds)
 
 
 def _wrong(items: Sequence[Any], handler: ValidatorFunctionWrapHandler) -> tuple[list[tuple[int, str, str]], int]:

@@ -1,16 +1,16 @@
 """OpenAPI: adds routes with their documentation. FastAPI cannot derive the documentation, because the endpoints read
 the request bodies themselves."""
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request, Response
-from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
-from pydantic import TypeAdapter
 
 from ingress.http.problems import KINDS
-from spreader.http.problems import MEDIA_TYPE
+from spreader.http import openapi
+from spreader.http.openapi import answer, form
+from spreader.http.problem_schemas import problem_answers
 
 TITLE = "Spreader"
 DESCRIPTION = (
@@ -25,8 +25,7 @@ TAGS = [
     {"name": "consent", "description": "Suppressions and opt-ins."},
     {"name": "webhooks", "description": "Gateways report here. The calls need no API key; they are verified."},
 ]
-_REFERENCE = "#/components/schemas/{model}"
-_PROBLEM = {"$ref": "#/components/schemas/Problem"}
+SECURITY = {"apiKey": {"type": "http", "scheme": "bearer"}}
 _TEXT = {"type": "string"}
 _BYTES = {"type": "string", "format": "binary"}
 _FILE_BODY: dict[str, Any] = {
@@ -36,11 +35,12 @@ _FILE_BODY: dict[str, Any] = {
         "application/octet-stream": {"schema": _BYTES},
     },
 }
+_NO_BODY = {"description": "Success, without a body."}
 _IDEMPOTENCY = {
     "name": "Idempotency-Key",
     "in": "header",
     "required": False,
-    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},
     "description": "A repeat with the same key sends no second message and gets the first response, for 72 hours.",
 }
 _PREFER = {
@@ -49,6 +49,13 @@ _PREFER = {
     "required": False,
     "schema": {"type": "string"},
     "description": "`respond-async`: respond as soon as the message is accepted.",
+}
+_IF_MATCH = {
+    "name": "If-Match",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string"},
+    "description": "The `ETag` that you have read. If somebody has changed it since, the answer is 412.",
 }
 
 
@@ -73,11 +80,14 @@ def add_route(
     *,
     status: int = 200,
     body: Any = None,
+    patch: bool = False,
     csv: str | None = None,
     file: bool = False,
     example: dict[str, Any] | None = None,
     examples: dict[str, dict[str, Any]] | None = None,
+    shape: Any = dict[str, Any],
     response: dict[str, Any] | None = None,
+    responses: Mapping[int, dict[str, Any]] = {},
     problems: Sequence[int] = (),
     idempotent: bool = False,
     secured: bool = True,
@@ -85,24 +95,18 @@ def add_route(
 ) -> None:
     """Add a route with its documentation.
 
-    `name`: the operationId. `problems`: the statuses of problems, besides 401 (if `secured`) and 500.
+    `name`: the operationId. `problems`: the statuses of problems, besides 401 (if `secured`), 500 and 503.
 
-    At most one of `body`, `csv` and `file` describes the request body. `body` is its form, with `example` or the named
-    `examples`. `csv` is an example of a CSV file. `file` means an upload. `response` is an example of the response
-    body.
+    At most one of `body`, `csv` and `file` describes the request body. `body` is its form, with `example` or `examples`
+    by name. `patch`: it is a merge patch of this form. `csv` is an example of a CSV file. `file` means an upload.
+
+    `shape` is the type of the response body (see `spreader.http.openapi`), and `response` is an example of it. A
+    response with status 204 has no body. `responses` describes successes with other statuses, or without JSON.
 
     `idempotent`: the endpoint takes an Idempotency-Key. `secured`: a request needs the API key. `direct`: see
     `DirectRoute`.
     """
-    extra: dict[str, Any] = {"security": [{"apiKey": []}] if secured else []}
-    if body is not None:
-        extra["requestBody"] = _request_body(body, examples or {"example": example or {}})
-    if csv is not None:
-        extra["requestBody"] = {"required": True, "content": {"text/csv": {"schema": _TEXT, "example": csv}}}
-    if file:
-        extra["requestBody"] = _FILE_BODY
-    if idempotent:
-        extra["parameters"] = [_IDEMPOTENCY, _PREFER]
+    described = None if body is None else form(body, examples or {"example": example or {}}, patch)
     router.add_api_route(
         path,
         endpoint,
@@ -113,101 +117,33 @@ def add_route(
         status_code=status,
         response_class=Response,
         response_model=None,
-        responses={status: _success(status, response), **_problem_responses((401, *problems) if secured else problems)},
-        openapi_extra=extra,
+        responses={
+            status: _NO_BODY if status == 204 else answer(shape, response),
+            **responses,
+            **problem_answers(KINDS.values(), (401, *problems) if secured else problems),
+        },
+        openapi_extra={
+            "security": [{"apiKey": []}] if secured else [],
+            **_request_body(described, csv, file),
+            **_header_parameters(idempotent, 412 in problems),
+        },
         route_class_override=DirectRoute if direct else None,
     )
 
 
-def install(app: FastAPI, servers: Sequence[dict[str, str]] = ()) -> None:
-    """Let `app.openapi` return the generated document, completed with the schemas that routes refer to."""
-    document: dict[str, Any] = {}
-
-    def openapi() -> dict[str, Any]:
-        if not document:
-            document.update(
-                get_openapi(
-                    title=TITLE,
-                    version=app.version,
-                    description=DESCRIPTION,
-                    tags=TAGS,
-                    routes=app.routes,
-                    servers=list(servers) or None,
-                )
-            )
-            _complete(document)
-        return document
-
-    app.openapi = openapi
+def _request_body(described: dict[str, Any] | None, csv: str | None, file: bool) -> dict[str, Any]:
+    if csv is not None:
+        return {"requestBody": {"required": True, "content": {"text/csv": {"schema": _TEXT, "example": csv}}}}
+    if file:
+        return {"requestBody": _FILE_BODY}
+    return {} if described is None else {"requestBody": described}
 
 
-def _request_body(body: Any, examples: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    schema = TypeAdapter(body).json_schema(ref_template=_REFERENCE)
-    for part in (schema, *schema.get("$defs", {}).values()):
-        if "properties" in part:  # `request_body.try_parse` rejects unknown fields at every depth
-            part["additionalProperties"] = False
-    named = {name: {"summary": name, "value": value} for name, value in examples.items()}
-    return {"required": True, "content": {"application/json": {"schema": schema, "examples": named}}}
+def _header_parameters(idempotent: bool, conditional: bool) -> dict[str, Any]:
+    parameters = [*((_IDEMPOTENCY, _PREFER) if idempotent else ()), *((_IF_MATCH,) if conditional else ())]
+    return {"parameters": parameters} if parameters else {}
 
 
-def _success(status: int, example: dict[str, Any] | None) -> dict[str, Any]:
-    if status == 204:
-        return {"description": "Success, without a body."}
-    schema: dict[str, Any] = {"type": "object"}
-    content = {"schema": schema} if example is None else {"schema": schema, "example": example}
-    return {"description": "Success.", "content": {"application/json": content}}
-
-
-def _problem_responses(statuses: Sequence[int]) -> dict[int | str, dict[str, Any]]:
-    return {
-        status: {"description": _kinds_text(status), "content": {MEDIA_TYPE: {"schema": _PROBLEM}}}
-        for status in (*statuses, 500)
-    }
-
-
-def _kinds_text(status: int) -> str:
-    return " · ".join(f"`{kind.code}`: {kind.title}" for kind in KINDS.values() if kind.status == status)
-
-
-def _complete(document: dict[str, Any]) -> None:
-    """Move the schemas of forms to the components, add the schemas of problems, and remove the 422 that FastAPI
-    adds."""
-    schemas = document.setdefault("components", {}).setdefault("schemas", {})
-    for path in document["paths"].values():
-        for operation in path.values():
-            content = operation.get("requestBody", {}).get("content", {}).get("application/json")
-            if content is not None:
-                schemas.update(content["schema"].pop("$defs", {}))
-            if not _is_problem(operation["responses"].get("422", {})):
-                operation["responses"].pop("422", None)
-    schemas["Problem"] = _PROBLEM_SCHEMA
-    schemas["FieldError"] = _FIELD_ERROR_SCHEMA
-    document["components"]["securitySchemes"] = {"apiKey": {"type": "http", "scheme": "bearer"}}
-
-
-def _is_problem(response: dict[str, Any]) -> bool:
-    return MEDIA_TYPE in response.get("content", {})
-
-
-_FIELD_ERROR_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "required": ["pointer", "code", "detail"],
-    "properties": {
-        "pointer": {"type": "string", "description": "JSON pointer to the field.", "examples": ["/recipients/3"]},
-        "code": {"type": "string", "examples": ["phone_number"]},
-        "detail": {"type": "string"},
-    },
-}
-_PROBLEM_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "required": ["type", "title", "status", "detail", "instance", "code"],
-    "properties": {
-        "type": {"type": "string", "format": "uri-reference", "examples": ["/problems/invalid"]},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string"},
-        "instance": {"type": "string", "format": "uri-reference"},
-        "code": {"type": "string", "enum": list(KINDS)},
-        "errors": {"type": "array", "maxItems": 50, "items": {"$ref": "#/components/schemas/FieldError"}},
-    },
-}
+def install(app: FastAPI) -> None:
+    """Let `app.openapi` return the document of the API."""
+    openapi.install(app, KINDS.values(), TITLE, SECURITY, description=DESCRIPTION, tags=TAGS)

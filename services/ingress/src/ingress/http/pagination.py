@@ -1,6 +1,6 @@
 """Pagination: the `limit` and `cursor` parameters of a list, and one page of the list as a response."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from fastapi import Depends, Path, Query, Request
@@ -29,7 +29,7 @@ PageParameters = Annotated[PageRequest, Depends(_page_request)]
 
 
 def page_response(
-    page_request: PageRequest, ids: Sequence[str], rows: Sequence[dict[str, Any]], **more: Any
+    page_request: PageRequest, ids: Sequence[str], rows: Sequence[Mapping[str, Any]], **more: Any
 ) -> ApiResponse:
     """The page as a response, with a `Link` to the next page if there is one. `more`: further fields of the body.
 

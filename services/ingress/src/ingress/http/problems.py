@@ -2,14 +2,18 @@
 
 from collections.abc import Iterator, Mapping
 from itertools import chain, islice
+from typing import Annotated
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 from pydantic_core import ErrorDetails
+from typing_extensions import TypedDict
 
+from ingress.core.phone_list import SampleColumn
 from ingress.http.json_bounds import WRONG_ITEMS
 from ingress.metrics import PROBLEMS
+from spreader.contract.events import FailureClass, Status
 from spreader.http import problems
 from spreader.http.problems import (
     ERRORS_MAX,
@@ -30,6 +34,29 @@ from spreader.kafka.bus import PublishFailed, RecordsRefused
 from spreader.telemetry.metrics import from_zero
 from spreader.text.clean_text import pointer_step
 
+
+class ChangedMembers(TypedDict):
+    """The present version, and the ETag of what the caller wants to change."""
+
+    etag: Annotated[str, Field(examples=['"7"'])]
+    version: Annotated[int, Field(examples=[7])]
+
+
+class UnclearColumnMembers(TypedDict):
+    """The columns to choose from, each with some of its numbers."""
+
+    columns: Annotated[
+        list[SampleColumn], Field(examples=[[{"column": 1, "name": "Mobile", "numbers": ["201001234567"]}]])
+    ]
+
+
+class UnsentReplyMembers(TypedDict):
+    message_id: Annotated[str, Field(examples=["msg_def456"])]
+    message_status: Annotated[Status, Field(examples=["failed"])]
+    profile_used: Annotated[str | None, Field(examples=["profile_2"])]
+    failure: Annotated[FailureClass | None, Field(examples=["recipient"])]
+
+
 CURSOR = ProblemKind("cursor", 400, "Invalid cursor")
 IDEMPOTENCY_KEY = ProblemKind("idempotency-key", 400, "Invalid Idempotency-Key")
 SIGNATURE = ProblemKind("signature", 401, "Invalid webhook signature")
@@ -37,14 +64,16 @@ VERIFY_TOKEN = ProblemKind("verify-token", 403, "Invalid verify token")
 TAKEN = ProblemKind("taken", 409, "Id already in use")
 NO_PROFILE = ProblemKind("no-profile", 409, "No profile can send this message")
 NOT_CANCELLABLE = ProblemKind("not-cancellable", 409, "Message can no longer be cancelled")
-COLUMN_UNCLEAR = ProblemKind("column-unclear", 409, "The column with the phone numbers is not clear")
-CHANGED = ProblemKind("changed", 412, "Changed since it was read")
+COLUMN_UNCLEAR = ProblemKind(
+    "column-unclear", 409, "The column with the phone numbers is not clear", UnclearColumnMembers
+)
+CHANGED = ProblemKind("changed", 412, "Changed since it was read", ChangedMembers)
 IN_PROGRESS = ProblemKind("in-progress", 409, "Request with the same Idempotency-Key is still in progress")
 NOT_UNDOABLE = ProblemKind("not-undoable", 409, "Change cannot be undone")
-REPLY_NOT_SENT = ProblemKind("reply-not-sent", 409, "Reply was not sent")
+REPLY_NOT_SENT = ProblemKind("reply-not-sent", 409, "Reply was not sent", UnsentReplyMembers)
 TOO_LARGE = ProblemKind("too-large", 413, "Request body too large")
 KEY_REUSED = ProblemKind("key-reused", 422, "Idempotency-Key already used with another body")
-GATEWAY = ProblemKind("gateway", 502, "Gateway did not accept the message")
+GATEWAY = ProblemKind("gateway", 502, "Gateway did not accept the message", UnsentReplyMembers)
 SECRET_KEYS = ProblemKind("secret-keys", 503, "No encryption key for credentials")
 
 KINDS: Mapping[str, ProblemKind] = {

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
+from typing_extensions import TypedDict
 
 from ingress.http import request_body
 from ingress.http.openapi import add_route
@@ -64,6 +65,7 @@ class MediaEndpoint:
             "Upload a file for messages",
             status=201,
             file=True,
+            shape=FileBody,
             response=FILE_EXAMPLE,
             problems=(400, 413, 422),
         )
@@ -74,13 +76,25 @@ class MediaEndpoint:
             self.get,
             "getMedia",
             "Describe a file: its type, its size, and the message types that can carry it",
+            shape=FileBody,
             response=FILE_EXAMPLE,
             problems=(404,),
         )
         return router
 
 
-def _body(file: MediaInfo) -> dict[str, Any]:
+class FileBody(TypedDict):
+    """`kinds`: the types of messages that can carry the file."""
+
+    media_id: str
+    type: str
+    size_bytes: int
+    sha256: str
+    filename: str | None
+    kinds: tuple[str, ...]
+
+
+def _body(file: MediaInfo) -> FileBody:
     return {
         "media_id": file.media_id,
         "type": file.type,

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, NotRequired
 
 from fastapi import APIRouter, Request, Response
+from typing_extensions import TypedDict
 
 from ingress.configuration.config_cache import IngressConfigCache
-from ingress.core.limits import limits_status
+from ingress.core.limits import LimitsStatus, limits_status
 from ingress.core.open_messages import RoutingSummary, split_recipients, sum_routing, without_repeats
 from ingress.http.openapi import add_route
 from ingress.http.responses import ApiResponse
@@ -22,6 +23,7 @@ from ingress.status.projection import StatusProjection
 from spreader.clock import Now
 from spreader.contract.configuration import Package
 from spreader.contract.events import RECIPIENTS_PER_RECORD_MAX, Callback, MessageRouted, OpenMessageRequested
+from spreader.http.openapi import TimeText
 from spreader.http.service_client import ServiceClient
 from spreader.kafka.bus import Bus
 from spreader.kafka.envelope import encode
@@ -32,6 +34,28 @@ _ACCEPTED, _ACCEPT_SECONDS, _UNANSWERED = (
     ACCEPT_SECONDS.labels("open"),
     UNANSWERED.labels("open"),
 )
+
+
+class Outlook(TypedDict):
+    """The members of the response that depend on router and pacer. A note says why a member has no value, or how the
+    value was estimated."""
+
+    estimated_completion: TimeText | None
+    distribution: dict[str, int] | None
+    waiting_for_profile: int | None
+    suppressed: int | None
+    estimated_completion_note: NotRequired[str]
+    distribution_note: NotRequired[str]
+    rejected: NotRequired[int]
+    rejected_reasons: NotRequired[tuple[str, ...]]
+
+
+class AcceptedOpenMessage(Outlook):
+    message_id: str
+    status: Literal["queued"]
+    recipients: int
+    duplicates_removed: int
+    limits_status: LimitsStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +91,7 @@ class OpenMessageEndpoint:
             await self._publish(events)
             routing = None
         profile_ids = routing.distribution if routing and routing.distribution else package.profile_ids
-        body = {
+        body: AcceptedOpenMessage = {
             "message_id": message_id,
             "status": "queued",
             "recipients": len(recipients),
@@ -132,27 +156,25 @@ class OpenMessageEndpoint:
         recipients: tuple[str, ...],
         routing: RoutingSummary | None,
         waits: bool,
-    ) -> dict[str, Any]:
-        """The members of the response body that depend on router and pacer. A note says why a member has no value, or
-        how the value was estimated."""
-        if routing is None:
-            reason = (
-                "the router has not responded yet" if waits else "not known yet, because of `Prefer: respond-async`"
-            )
-            forecast, extra = CompletionForecast(None, reason), {"distribution_note": reason}
-        else:
+    ) -> Outlook:
+        reason = "the router has not responded yet" if waits else "not known yet, because of `Prefer: respond-async`"
+        forecast = CompletionForecast(None, reason)
+        if routing is not None:
             forecast = await self._forecast(package, form, message_id, recipients, routing)
-            rejections = {"rejected": routing.rejected, "rejected_reasons": routing.reasons}
-            extra = rejections if routing.rejected else {}
-        note = {"estimated_completion_note": forecast.note} if forecast.note else {}
-        return {
+        outlook: Outlook = {
             "estimated_completion": forecast.completion,
             "distribution": None if routing is None else routing.distribution,
             "waiting_for_profile": None if routing is None else routing.waiting,
             "suppressed": None if routing is None else routing.suppressed,
-            **note,
-            **extra,
         }
+        if forecast.note:
+            outlook["estimated_completion_note"] = forecast.note
+        if routing is None:
+            outlook["distribution_note"] = reason
+        elif routing.rejected:
+            outlook["rejected"] = routing.rejected
+            outlook["rejected_reasons"] = routing.reasons
+        return outlook
 
     async def _forecast(
         self, package: Package, form: OpenMessage, message_id: str, recipients: tuple[str, ...], routing: RoutingSummary
@@ -177,6 +199,7 @@ class OpenMessageEndpoint:
             status=202,
             body=OpenMessage,
             examples=REQUEST_EXAMPLES,
+            shape=AcceptedOpenMessage,
             response=RESPONSE_EXAMPLE,
             idempotent=True,
             direct=True,

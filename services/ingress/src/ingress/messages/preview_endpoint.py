@@ -1,10 +1,13 @@
 """Preview endpoint: the distribution, forecast and suppressions of an open message that is not sent."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from typing import Any, NotRequired
 
 from fastapi import APIRouter, Request, Response
+from typing_extensions import TypedDict
 
 from ingress.configuration.config_cache import IngressConfigCache, require_profiles
 from ingress.consent.consent_lists import ConsentLists
@@ -18,11 +21,32 @@ from ingress.messages.forecast import FORECAST_SECONDS, extrapolation_note, fore
 from ingress.messages.intake import too_large_advice
 from ingress.messages.open_endpoint import REQUEST_EXAMPLES
 from ingress.messages.schemas import OPEN, OpenMessage
+from spreader.contract.answers import ForecastHour, ProfileForecastView
 from spreader.contract.bounds import Bound
+from spreader.contract.configuration import Distribution
 from spreader.http.problems import Problem
 from spreader.http.service_client import ServiceClient, require_body
 
 UNKNOWN_PACKAGE = "Not every service knows the package yet."
+
+
+class PreviewBody(TypedDict):
+    """`suppressed_for`: how many recipients are suppressed, by reason. `passed_over`: why a profile gets nothing."""
+
+    recipients: int
+    duplicates_removed: int
+    suppressed: int
+    suppressed_for: dict[str, int]
+    strategy: Distribution
+    distribution: dict[str, int]
+    waiting_for_profile: int
+    passed_over: dict[str, str]
+    estimated_completion: datetime | None
+    estimated_completion_note: NotRequired[str]
+    binds: str
+    counted_until: datetime | None
+    profiles: Mapping[str, ProfileForecastView]
+    curve: list[ForecastHour]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +107,7 @@ class PreviewEndpoint:
             "Preview an open message: distribution, forecast, suppressions",
             body=OpenMessage,
             examples=REQUEST_EXAMPLES,
+            shape=PreviewBody,
             response=RESPONSE_EXAMPLE,
             direct=True,
             problems=(400, 404, 409, 413, 422, 503),

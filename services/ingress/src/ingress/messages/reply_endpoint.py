@@ -2,12 +2,14 @@
 
 import time
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from typing import Any, Literal, NotRequired
 
 from fastapi import APIRouter, Request, Response
+from typing_extensions import TypedDict
 
 from ingress.http.openapi import add_route
-from ingress.http.problems import GATEWAY, REPLY_NOT_SENT
+from ingress.http.problems import GATEWAY, REPLY_NOT_SENT, UnsentReplyMembers
 from ingress.http.responses import ApiResponse
 from ingress.http.urls import API
 from ingress.messages.callbacks import CallbackChannel
@@ -18,16 +20,30 @@ from spreader.clock import Now
 from spreader.contract.configuration import Package
 from spreader.contract.events import FailureClass, ReplyMessageRequested, ReplySettled, Status
 from spreader.contract.ids import conversation_id
+from spreader.http.openapi import answer
 from spreader.http.problems import Problem, invalid
 from spreader.kafka.bus import Bus
 from spreader.telemetry.tracing import current_traceparent
 
+QUEUED = "The reply is accepted. It has no outcome yet."
 NOTE = "Reply messages bypass all limits"
 SENT: frozenset[Status] = frozenset({"sent", "delivered", "read"})
 TRIED: frozenset[Status] = frozenset({"failed", "unknown"})
 """The unsuccessful statuses after a call of the gateway. All other unsuccessful statuses are decided without a call."""
 GATEWAY_FAILURES: frozenset[FailureClass | None] = frozenset({"transient", "throttled", "gateway", "ambiguous"})
 """Failures of the gateway or of WhatsApp. All other failures concern the profile, the recipient or the content."""
+
+
+class ReplyBody(TypedDict):
+    """`status`: a reply that is `queued` has no outcome yet, so `sent_at` and `profile_used` are null."""
+
+    message_id: str
+    status: Literal["sent", "queued"]
+    sent_at: datetime | None
+    profile_used: str | None
+    profile_reason: NotRequired[str]
+    conversation_id: str
+    note: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +98,9 @@ class ReplyEndpoint:
             "Reply to a customer at once",
             body=ReplyMessage,
             examples=REQUEST_EXAMPLES,
+            shape=ReplyBody,
             response=RESPONSE_EXAMPLE,
+            responses={202: answer(ReplyBody, QUEUED_EXAMPLE, QUEUED)},
             idempotent=True,
             direct=True,
             problems=(400, 404, 409, 413, 422, 502, 503),
@@ -102,7 +120,7 @@ def _settled_response(event: ReplyMessageRequested, settled: ReplySettled) -> Ap
         return ApiResponse(200, body)
     kind = GATEWAY if settled.status in TRIED and settled.failure in GATEWAY_FAILURES else REPLY_NOT_SENT
     detail = f"The reply is {settled.status}: {settled.reason or 'no reason was given'}."
-    more = {
+    more: UnsentReplyMembers = {
         "message_id": event.message_id,
         "message_status": settled.status,
         "profile_used": settled.profile_id,
@@ -125,6 +143,14 @@ RESPONSE_EXAMPLE: dict[str, Any] = {
     "sent_at": "2024-02-08T18:45:12Z",
     "profile_used": "profile_2",
     "profile_reason": "the customer wrote to this profile last",
+    "conversation_id": "conv_3c08u7j4800bgdm2i2i6fk70vc",
+    "note": NOTE,
+}
+QUEUED_EXAMPLE: dict[str, Any] = {
+    "message_id": "msg_def456",
+    "status": "queued",
+    "sent_at": None,
+    "profile_used": None,
     "conversation_id": "conv_3c08u7j4800bgdm2i2i6fk70vc",
     "note": NOTE,
 }

@@ -10,6 +10,7 @@ from ingress.http.openapi import add_route
 from ingress.http.pagination import PathId
 from ingress.http.responses import ApiResponse
 from ingress.http.urls import API
+from spreader.contract.answers import ConversationResponse
 from spreader.contract.ids import PhoneNumber
 from spreader.http.problems import not_found
 from spreader.http.service_client import ServiceClient, require_body
@@ -36,6 +37,7 @@ class ConversationEndpoint:
             self.get,
             "getConversation",
             "Which profile a customer talks to",
+            shape=ConversationResponse,
             response=CONVERSATION_EXAMPLE,
             problems=(404, 503),
         )

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from fastapi import APIRouter, Response
+from typing_extensions import TypedDict
 
 from ingress.http.openapi import add_route
 from ingress.http.pagination import PathId
@@ -12,8 +13,24 @@ from ingress.http.responses import ApiResponse
 from ingress.http.urls import API
 from ingress.sql.status import ShownDelivery
 from ingress.status.projection import StatusProjection
+from spreader.contract.answers import HeldPacedDelivery, PacedDelivery, RoutingResponse
+from spreader.http.openapi import derived
 from spreader.http.problems import not_found
 from spreader.http.service_client import ServiceClient, ServiceResponse, ServiceUnavailable
+
+
+class MissingPart(TypedDict):
+    """`note` says why this part of an explanation is missing."""
+
+    note: str
+
+
+ExplainedDelivery = derived(
+    "ExplainedDelivery",
+    ShownDelivery,
+    routing=RoutingResponse | MissingPart,
+    pacing=HeldPacedDelivery | PacedDelivery | MissingPart,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +73,7 @@ class DeliveryEndpoint:
             self.get,
             "getDelivery",
             "The status of one delivery",
+            shape=ShownDelivery,
             response=DELIVERY_EXAMPLE,
             problems=(404,),
         )
@@ -66,6 +84,7 @@ class DeliveryEndpoint:
             self.explain,
             "explainDelivery",
             "Why a delivery has its profile, and what it waits for",
+            shape=ExplainedDelivery,
             response=EXPLANATION_EXAMPLE,
             problems=(404,),
         )
@@ -102,6 +121,7 @@ EXPLANATION_EXAMPLE: dict[str, Any] = {
         "profile_id": "profile_1",
         "shared_with": {"profile_1": 2, "profile_2": 1},
         "passed_over": {"profile_3": "paused by an operator"},
+        "reasons": {},
         "refused": None,
         "waiting": None,
     },

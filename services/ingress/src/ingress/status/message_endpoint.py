@@ -2,29 +2,58 @@
 
 import asyncio
 from dataclasses import asdict, dataclass
-from datetime import timedelta
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Response
+from pydantic import WithJsonSchema
+from typing_extensions import TypedDict
 
-from ingress.core.status import STATUSES, WAITING, message_status, status_counts
+from ingress.core.status import STATUSES, WAITING, MessageStatus, message_status, status_counts
 from ingress.http.openapi import add_route
 from ingress.http.pagination import PageParameters, PathId, page_response
 from ingress.http.problems import NOT_CANCELLABLE
 from ingress.http.responses import ApiResponse
 from ingress.http.urls import API
-from ingress.sql.status import CountedMessage
+from ingress.sql.status import CountedMessage, ShownDelivery
+from ingress.status.delivery_endpoint import DELIVERY_EXAMPLE
 from ingress.status.projection import StatusProjection
 from spreader.clock import Now
-from spreader.contract.events import MessageCancelled
+from spreader.contract.events import Lane, MessageCancelled, Status
 from spreader.contract.ids import creation_time
+from spreader.http.openapi import PageBody
 from spreader.http.problems import Problem, not_found
 from spreader.kafka.bus import Bus
 
+NOTE = "Held deliveries are cancelled, and released ones whose gateway call has not begun."
 RETRY_SECONDS = 0.05
 """The first pause. Each pause is twice as long as the one before."""
 NEW_FOR = timedelta(hours=1)
 """Long enough for clocks that differ, and for the fast clock of a trial."""
+
+_COUNT = {"type": "integer", "minimum": 0}
+_COUNTS = {"type": "object", "required": list(STATUSES), "properties": dict.fromkeys(STATUSES, _COUNT)}
+
+
+class MessageBody(TypedDict):
+    """`waiting_for_profile`: how many of the held deliveries wait because no profile can send."""
+
+    message_id: str
+    package_id: str
+    lane: Lane
+    type: str
+    status: MessageStatus
+    recipients: int
+    counts: Annotated[dict[Status, int], WithJsonSchema(_COUNTS)]
+    waiting_for_profile: int
+    accepted_at: datetime
+    cancel_requested_at: datetime | None
+
+
+class CancellingBody(TypedDict):
+    message_id: str
+    status: Literal["cancelling"]
+    note: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +80,8 @@ class MessageEndpoint:
             raise Problem(NOT_CANCELLABLE, f"{message_id} is {status}: none of its deliveries is waiting.")
         await self.bus.publish(MessageCancelled(package_id=message.package_id, message_id=message_id, at=self.now()))
         await self.projection.cancel(message_id, self.now())
-        note = "Held deliveries are cancelled, and released ones whose gateway call has not begun."
-        return ApiResponse(202, {"message_id": message_id, "status": "cancelling", "note": note}).render()
+        body: CancellingBody = {"message_id": message_id, "status": "cancelling", "note": NOTE}
+        return ApiResponse(202, body).render()
 
     async def _message(self, message_id: str) -> CountedMessage:
         """Raises the problem `not-found` if there is no such message.
@@ -82,6 +111,7 @@ class MessageEndpoint:
             self.get,
             "getMessage",
             "The status of a message",
+            shape=MessageBody,
             response=MESSAGE_EXAMPLE,
             problems=(404,),
         )
@@ -92,6 +122,8 @@ class MessageEndpoint:
             self.deliveries,
             "listDeliveries",
             "A message's deliveries",
+            shape=PageBody[ShownDelivery],
+            response={"data": [DELIVERY_EXAMPLE], "next_cursor": None},
             problems=(400, 404, 422),
         )
         add_route(
@@ -102,12 +134,14 @@ class MessageEndpoint:
             "cancelMessage",
             "Cancel a message's held deliveries",
             status=202,
+            shape=CancellingBody,
+            response=CANCELLING_EXAMPLE,
             problems=(404, 409, 503),
         )
         return router
 
 
-def message_body(message: CountedMessage) -> dict[str, Any]:
+def message_body(message: CountedMessage) -> MessageBody:
     counts = status_counts(message.counts, message.recipients)
     return {
         "message_id": message.message_id,
@@ -135,3 +169,4 @@ MESSAGE_EXAMPLE: dict[str, Any] = {
     "accepted_at": "2024-02-08T18:45:12Z",
     "cancel_requested_at": None,
 }
+CANCELLING_EXAMPLE: dict[str, Any] = {"message_id": "msg_abc123", "status": "cancelling", "note": NOTE}

@@ -11,12 +11,19 @@ from ingress.http.openapi import add_route
 from ingress.http.pagination import PageParameters, PathId, page_response
 from ingress.http.problems import CURSOR
 from ingress.http.urls import API
-from ingress.status.message_endpoint import MESSAGE_EXAMPLE, message_body
+from ingress.status.message_endpoint import MESSAGE_EXAMPLE, MessageBody, message_body
 from ingress.status.projection import ListPosition, StatusProjection
 from spreader.contract.events import Lane
+from spreader.http.openapi import PageBody
 from spreader.http.problems import Problem
 
 LaneFilter = Annotated[Lane | None, Query(description="Only messages of this lane.")]
+
+
+class MessagePage(PageBody[MessageBody]):
+    """`kept_days`: how many days a message is kept after its last event."""
+
+    kept_days: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +52,7 @@ class MessageListEndpoint:
             self.list,
             "listMessages",
             "A package's messages, newest first",
+            shape=MessagePage,
             response=PAGE_EXAMPLE,
             problems=(400, 404, 422),
         )

@@ -2,11 +2,12 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
 from pydantic import ValidationError
+from typing_extensions import TypedDict
 
 from ingress.configuration.config_cache import IngressConfigCache
 from ingress.configuration.credentials import CredentialSealer
@@ -28,6 +29,7 @@ from ingress.webhooks.dispatcher import WebhookDispatcher
 from ingress.webhooks.examples import WEBHOOK_EXAMPLES
 from spreader.clock import Now
 from spreader.contract.configuration import Driver
+from spreader.http.openapi import text_answer
 from spreader.http.problems import Problem, not_found, unavailable
 
 BODY_BYTES_MAX = 4 * 1024 * 1024  # Meta's webhooks have up to 3 MB
@@ -56,6 +58,10 @@ _OPERATION_IDS: Mapping[Driver, str] = {
     "waha": "reportFromWaha",
     "evolution": "reportFromEvolution",
 }
+
+
+class TakenBody(TypedDict):
+    status: Literal["taken"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +152,8 @@ class WebhooksEndpoint:
                 f"Where {_GATEWAY_NAMES[driver]} reports",
                 body=body,
                 examples=WEBHOOK_EXAMPLES[driver],
+                shape=TakenBody,
+                response={"status": "taken"},
                 secured=False,
                 problems=(400, *signature_problems, 404, 413, 422, 503),
             )
@@ -156,6 +164,7 @@ class WebhooksEndpoint:
             self.challenge,
             "verifyCloudApiWebhook",
             "Meta's verification of the webhook address",
+            responses={200: text_answer("1158201444")},
             secured=False,
             problems=(403, 404, 503),
         )

@@ -21,6 +21,7 @@ from pacer.sql.contacts import ReleaseKey
 from pacer.sql.database_clock import system_now
 from pacer.sql.overdue_outcomes import OVERDUE_RELEASES, OverdueRelease
 from spreader.clock import Clock
+from spreader.contract.answers import RequestSummary
 from spreader.http.service_client import ServiceClient, ServiceUnavailable
 from spreader.runtime.rows import arrays, fetched
 
@@ -35,28 +36,6 @@ of a gateway takes so long."""
 Place = tuple[str, int]
 """A profile and the number of a release."""
 BEGINNING: Place = ("", 0)
-
-
-@dataclass(frozen=True, slots=True)
-class RequestSummary:
-    """How many releases were overdue, and what became of them. `freed`: no delivery waits for the release any more.
-    `reported`: the sender publishes the outcome again. `in_progress`: the sender still works on the delivery.
-    `unavailable`: why the sender could not be asked."""
-
-    overdue: int = 0
-    freed: int = 0
-    reported: int = 0
-    in_progress: int = 0
-    unavailable: str | None = None
-
-    def plus(self, other: "RequestSummary") -> "RequestSummary":
-        return RequestSummary(
-            self.overdue + other.overdue,
-            self.freed + other.freed,
-            self.reported + other.reported,
-            self.in_progress + other.in_progress,
-            self.unavailable or other.unavailable,
-        )
 
 
 @dataclass

@@ -3,10 +3,11 @@
 import sys
 from datetime import timedelta
 
-from pacer.release.outcome_requests import BEGINNING, OutcomeRequests, RequestSummary, place_of
+from pacer.release.outcome_requests import BEGINNING, OutcomeRequests, place_of
 from pacer.settings import PacerSettings
 from pacer.sql.overdue_outcomes import OverdueRelease
 from spreader.clock import clock_from_environment
+from spreader.contract.answers import RequestSummary
 from spreader.http.service_client import HttpServiceClient
 from spreader.runtime.postgres import create_engine
 

@@ -2,9 +2,8 @@
 the pacer ask the sender for missing outcomes."""
 
 import contextlib
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from dataclasses import asdict
-from datetime import datetime
 from typing import Any, TypeVar
 
 from fastapi import FastAPI, HTTPException
@@ -15,6 +14,15 @@ from pacer.release.outcome_requests import OutcomeRequests
 from pacer.views.explain import Explainer
 from pacer.views.forecast import Forecaster, PlannedMessage
 from pacer.views.forecast_process import ForecastRefused, Purpose
+from spreader.contract.answers import (
+    ForecastHour,
+    HeldPacedDelivery,
+    PacedDelivery,
+    PackageForecastView,
+    PackageQueue,
+    ProfileForecastView,
+    WhatIfForecast,
+)
 from spreader.contract.configuration import Package
 from spreader.contract.events import OpenOptions
 from spreader.contract.ids import Id, PhoneNumber
@@ -47,34 +55,6 @@ class WhatIfRequest(BaseModel):
     package: Package
 
 
-class ForecastHour(BaseModel):
-    begin: datetime
-    deliveries: int
-    profiles: Mapping[str, int]
-
-
-class ProfileForecastView(BaseModel):
-    completion: datetime | None
-    deliveries: int
-    binds: str
-
-
-class PackageForecastView(BaseModel):
-    completion: datetime | None
-    """None: a profile with deliveries is stopped or too slow to finish, or there are no deliveries."""
-    binds: str
-    """The bound that holds most of the deliveries. Empty: no bound holds them."""
-    counted_until: datetime | None
-    simulated: int
-    profiles: Mapping[str, ProfileForecastView]
-    curve: list[ForecastHour]
-
-
-class WhatIfForecast(BaseModel):
-    now: PackageForecastView
-    then: PackageForecastView
-
-
 def add_outcome_endpoint(app: FastAPI, outcome_requests: OutcomeRequests) -> None:
     @app.post("/packages/{package_id}/outcomes")
     async def ask_for_outcomes(package_id: str) -> dict[str, Any]:
@@ -98,12 +78,12 @@ def add_endpoints(app: FastAPI, forecaster: Forecaster, explainer: Explainer) ->
             now, then = await forecaster.queue(current), await forecaster.queue(request.package)
         return WhatIfForecast(now=_view(now), then=_view(then))
 
-    @app.get("/packages/{package_id}/queue")
-    async def queue(package_id: str) -> dict[str, Any]:
+    @app.get("/packages/{package_id}/queue", response_model=dict[str, Any])
+    async def queue(package_id: str) -> PackageQueue:
         return _required(await explainer.queue(package_id), f"package {package_id}")
 
-    @app.get("/deliveries/{delivery_id}/explain")
-    async def explain(delivery_id: str) -> dict[str, Any]:
+    @app.get("/deliveries/{delivery_id}/explain", response_model=dict[str, Any])
+    async def explain(delivery_id: str) -> PacedDelivery | HeldPacedDelivery:
         return _required(await explainer.delivery(delivery_id), f"delivery {delivery_id}")
 
 

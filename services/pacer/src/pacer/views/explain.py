@@ -23,6 +23,16 @@ from pacer.sql import views
 from pacer.sql.database_clock import system_now
 from pacer.sql.overdue_outcomes import OVERDUE_COUNT
 from spreader.clock import Clock
+from spreader.contract.answers import (
+    HeldPacedDelivery,
+    LimitUse,
+    NextRelease,
+    PacedDelivery,
+    PaceFactors,
+    PackageQueue,
+    ProfileQueue,
+    ProfileRelease,
+)
 from spreader.contract.bounds import Bound
 from spreader.contract.configuration import Package
 from spreader.runtime.rows import fetched
@@ -41,7 +51,7 @@ class Explainer:
     config: PacerConfigCache
     clock: Clock
 
-    async def queue(self, package_id: str) -> dict[str, Any] | None:
+    async def queue(self, package_id: str) -> PackageQueue | None:
         """The current state of every profile of a package; None: the package is not known."""
         package = self.config.package(package_id)
         if package is None:
@@ -64,17 +74,18 @@ class Explainer:
         used = {row.profile_id: row for row in usage}
         unanswered = Counter({row.profile_id: row.deliveries for row in contacts})
         held = Counter({row.profile_id: row.deliveries for row in sizes})
-        profiles: list[dict[str, Any]] = []
+        profiles: list[ProfileQueue] = []
         for turn in _turns(package.profile_ids):
             await asyncio.sleep(0)
-            profiles += [
-                self._profile(package_id, profile_id, due_by_id.get(profile_id), at_gateway, now)
-                | {"held": held[profile_id]}
-                | _usage(self.config.rules(package_id, profile_id, now), used.get(profile_id), unanswered[profile_id])
-                for profile_id in turn
-            ]
+            for profile_id in turn:
+                release = self._profile(package_id, profile_id, due_by_id.get(profile_id), at_gateway, now)
+                rules = self.config.rules(package_id, profile_id, now)
+                limits = _usage(rules, used.get(profile_id), unanswered[profile_id])
+                profiles.append({**release, "held": held[profile_id], "limits": limits})
         per_day = package.limits.per_day
-        package_day = None if per_day is None else {"used": per_day - days[package_id].room, "limit": per_day}
+        package_day: LimitUse | None = None
+        if per_day is not None:
+            package_day = {"used": per_day - days[package_id].room, "limit": per_day}
         return {
             "package_id": package_id,
             "at": now,
@@ -91,7 +102,7 @@ class Explainer:
             "profiles": profiles,
         }
 
-    async def delivery(self, delivery_id: str) -> dict[str, Any] | None:
+    async def delivery(self, delivery_id: str) -> PacedDelivery | HeldPacedDelivery | None:
         """Every bound on a delivery's release and the one that binds; None: the delivery is not known."""
         async with self.engine.connect() as connection:
             now = await system_now(connection, self.clock)
@@ -110,12 +121,11 @@ class Explainer:
             decision = None
             if delivery.state == "held" and rules is not None:
                 decision = await self._decide(connection, delivery, rules, now)
-        explanation = _explanation(delivery, decision, rules, now)
         if delivery.state == "held" and is_waiting_queue(delivery.profile_id):
-            explanation |= self._waiting(delivery)
-        return explanation
+            return {**_paced(delivery), **self._waiting(delivery)}
+        return _explanation(delivery, decision, rules, now)
 
-    def _waiting(self, delivery: views.DeliveryView) -> dict[str, Any]:
+    def _waiting(self, delivery: views.DeliveryView) -> NextRelease:
         package = self.config.package(delivery.package_id)
         bound = Bound.WAITING_FOR_PROFILE
         why = "The package is not known." if package is None else self._why_waiting(package)
@@ -146,13 +156,20 @@ class Explainer:
 
     def _profile(
         self, package_id: str, profile_id: str, due: Due | None, at_gateway: int, now: datetime
-    ) -> dict[str, Any]:
+    ) -> ProfileRelease:
         rules = self.config.rules(package_id, profile_id, now)
-        shown: dict[str, Any] = {"profile_id": profile_id, "stopped": rules and rules.stopped}
         if due is None or rules is None:
-            return shown | {"due": 0, "last_release": None, **_next_release(None, rules, now)}
+            return {
+                "profile_id": profile_id,
+                "stopped": rules and rules.stopped,
+                "due": 0,
+                "last_release": None,
+                **_next_release(None, rules, now),
+            }
         (result,) = run_pass([due], {due.package_id: at_gateway}, now)
-        return shown | {
+        return {
+            "profile_id": profile_id,
+            "stopped": rules.stopped,
             "due": due.facts.waiting,
             "due_counted_to": rules.gap.rush_over + 1,
             "last_release": due.facts.last_release,
@@ -165,7 +182,7 @@ def _turns(listed: Sequence[T]) -> list[Sequence[T]]:
     return [listed[first : first + PROFILES_A_TURN] for first in range(0, len(listed), PROFILES_A_TURN)]
 
 
-def _next_release(decision: Decision | None, rules: Rules | None, now: datetime) -> dict[str, Any]:
+def _next_release(decision: Decision | None, rules: Rules | None, now: datetime) -> NextRelease:
     match decision:
         case None:
             return _bounded(None, NOTHING_WAITS, {}, rules)
@@ -177,12 +194,12 @@ def _next_release(decision: Decision | None, rules: Rules | None, now: datetime)
 
 def _bounded(
     until: datetime | None, bound: str, bounds: Mapping[Any, datetime | None], rules: Rules | None
-) -> dict[str, Any]:
+) -> NextRelease:
     why = bound if rules is None else explain_bound(bound, rules)
     return {"next_release": until, "bound": bound, "bounds": dict(bounds), "why": why}
 
 
-def _factors(due: Due, decision: Decision | None) -> dict[str, Any]:
+def _factors(due: Due, decision: Decision | None) -> PaceFactors:
     if decision is None:
         return {"limit_factor": due.rules.factor, "warm_up": due.rules.warm_up}
     pace = decision.pace
@@ -202,12 +219,12 @@ def _factors(due: Due, decision: Decision | None) -> dict[str, Any]:
     }
 
 
-def _usage(rules: Rules | None, used: views.UsageRow | None, unanswered: int) -> dict[str, Any]:
+def _usage(rules: Rules | None, used: views.UsageRow | None, unanswered: int) -> dict[str, LimitUse]:
     """How much of each limit is used. Where `limit` is None, the profile has no such limit."""
     if rules is None:
-        return {"limits": {}}
+        return {}
     hour, three_hours, day = (0, 0, 0) if used is None else (used.hour, used.three_hours, used.day)
-    limits: dict[Bound, dict[str, int | None]] = {
+    limits: dict[str, LimitUse] = {
         Bound.HOUR_LIMIT: {"used": hour, "limit": rules.limits.per_hour},
         Bound.QUARTER_OF_DAY: {"used": hour, "limit": quarter_of_day(rules.limits)},
     }
@@ -216,18 +233,22 @@ def _usage(rules: Rules | None, used: views.UsageRow | None, unanswered: int) ->
     new_contacts = used.contacts if used else 0
     limits[Bound.NEW_CONTACTS_LIMIT] = {"used": new_contacts, "limit": rules.limits.new_contacts_per_day}
     limits[Bound.UNANSWERED_BUDGET] = {"used": unanswered, "limit": rules.limits.unanswered_per_30_days}
-    return {"limits": limits}
+    return limits
 
 
 def _explanation(
     delivery: views.DeliveryView, decision: Decision | None, rules: Rules | None, now: datetime
-) -> dict[str, Any]:
-    next_release = {} if decision is None else _next_release(decision, rules, now)
+) -> PacedDelivery | HeldPacedDelivery:
+    next_release = None if decision is None else _next_release(decision, rules, now)
     if rules is None and delivery.state == "held":
         next_release = _bounded(None, Bound.CONFIGURATION_STALE, {}, None)
     if delivery.ahead and decision is not None and not _is_own_bound(decision):
         bounds = decision.bounds if isinstance(decision, Wait) else {}
         next_release = _bounded(None, DELIVERIES_AHEAD, {**bounds, DELIVERIES_AHEAD: None}, rules)
+    return _paced(delivery) if next_release is None else {**_paced(delivery), **next_release}
+
+
+def _paced(delivery: views.DeliveryView) -> PacedDelivery:
     return {
         "delivery_id": delivery.delivery_id,
         "state": delivery.state,
@@ -245,7 +266,6 @@ def _explanation(
         "ahead_counted_to": AHEAD_COUNTED_MAX,
         "released_at": delivery.released_at,
         "reason": delivery.reason,
-        **next_release,
     }
 
 

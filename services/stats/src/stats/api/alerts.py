@@ -8,12 +8,21 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spreader.clock import Now
 from spreader.contract.ids import Id
+from spreader.http.openapi import PageBody
 from spreader.http.problems import not_found
 from spreader.runtime.postgres import autocommit
+from stats.api.openapi import ALERT_EXAMPLE, NOT_FOUND, OF_A_BODY, documented, page_example
 from stats.api.pagination import Page, page_body
 from stats.api.parameters import ALERT_STATES, AlertFilter, OfPackage, OfProfile
-from stats.api.representations import alert_json
+from stats.api.representations import AlertBody, alert_json
 from stats.health.sql_alerts import acknowledge, list_alerts
+
+ACKNOWLEDGED_EXAMPLE = {
+    **ALERT_EXAMPLE,
+    "acknowledged_at": "2024-02-08T18:50:00Z",
+    "acknowledged_by": "Mona",
+    "state": "acknowledged",
+}
 
 
 class Acknowledgement(BaseModel):
@@ -27,9 +36,18 @@ class AlertEndpoints:
 
     def router(self) -> APIRouter:
         router = APIRouter(tags=["alerts"])
-        router.add_api_route("/alerts", self.list_alerts, summary="List alerts")
         router.add_api_route(
-            "/alerts/{alert_id}/acknowledge", self.acknowledge, methods=["POST"], summary="Acknowledge an alert"
+            "/alerts",
+            self.list_alerts,
+            summary="List alerts",
+            responses=documented(PageBody[AlertBody], page_example(ALERT_EXAMPLE)),
+        )
+        router.add_api_route(
+            "/alerts/{alert_id}/acknowledge",
+            self.acknowledge,
+            methods=["POST"],
+            summary="Acknowledge an alert",
+            responses=documented(AlertBody, ACKNOWLEDGED_EXAMPLE, NOT_FOUND, OF_A_BODY),
         )
         return router
 

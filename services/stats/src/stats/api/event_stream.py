@@ -22,6 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spreader.clock import Clock
 from spreader.contract.events import Alert, ProfileState
+from spreader.http.openapi import text_answer
 from spreader.http.problems import unavailable
 from spreader.runtime.postgres import autocommit
 from stats.api.parameters import ALERT_STATES, OfPackage
@@ -80,7 +81,13 @@ class EventStream:
             return StreamingResponse(stream, media_type="text/event-stream", headers=HEADERS)
 
         router = APIRouter(tags=["events"])
-        router.add_api_route("/events", events, summary="Stream changes", response_class=StreamingResponse)
+        router.add_api_route(
+            "/events",
+            events,
+            summary="Stream changes",
+            response_class=StreamingResponse,
+            responses={200: text_answer("event: ready\ndata: {}\n\n", "text/event-stream")},
+        )
         return router
 
     def on_state(self, _: str, state: ProfileState | None) -> None:

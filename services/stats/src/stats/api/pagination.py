@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -35,7 +35,7 @@ def _page_request(
 Page = Annotated[PageRequest, Depends(_page_request)]
 
 
-def page_body(page: PageRequest, ids: Sequence[str], data: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def page_body(page: PageRequest, ids: Sequence[str], data: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The page of rows that were read with `page.read_limit`."""
     return {"data": data[: page.limit], "next_cursor": page.next_cursor(ids)}
 

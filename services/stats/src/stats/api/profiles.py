@@ -2,18 +2,22 @@
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import AwareDatetime, BaseModel, Field
+from typing_extensions import TypedDict
 
 from spreader.clock import Now
 from spreader.contract.events import Lane, ProfileState
 from spreader.contract.ids import Id
 from spreader.http.auth import AcceptedSecrets, unauthorized
+from spreader.http.openapi import PageBody
 from spreader.http.problems import not_found, unavailable
 from spreader.runtime.postgres import autocommit
+from stats.api.openapi import EVERY_ENDPOINT, NOT_FOUND, OF_A_BODY, STATE_EXAMPLE, documented, page_example
 from stats.api.pagination import Page, number_below, page_body
 from stats.api.parameters import OfPackage
 from stats.config_cache import StatsConfigCache
@@ -30,6 +34,17 @@ class ProfileStates(BaseModel):
 class LiveStates(BaseModel):
     at: AwareDatetime
     data: list[ProfileState]
+
+
+ProfileChangeBody = TypedDict("ProfileChangeBody", {"at": datetime, "what": str, "from": str, "to": str, "cause": str})
+"""A change that the system made by itself. `what`: the part of the state that changed, such as a lane."""
+CHANGE_EXAMPLE = {
+    "at": "2024-02-08T18:46:00Z",
+    "what": "limit factor",
+    "from": "1.0",
+    "to": "0.5",
+    "cause": "quality yellow",
+}
 
 
 class ResumeRequest(BaseModel):
@@ -51,15 +66,39 @@ class ProfileEndpoints:
     def router(self, key: str, more: Iterable[APIRouter] = ()) -> APIRouter:
         """The router of the whole API: these endpoints and those of `more`, all with the same guards."""
         guards = [Depends(require_key(key)), Depends(self.require_packages)]
-        router = APIRouter(prefix="/api/v1", dependencies=guards)
+        router = APIRouter(prefix="/api/v1", dependencies=guards, responses=EVERY_ENDPOINT)
         one = "/profiles/{profile_id}"
         tags: list[Any] = ["profiles"]
-        router.add_api_route("/live", self.live, tags=tags, summary="Current state of each profile, with the time")
-        router.add_api_route("/profiles", self.list_profiles, tags=tags, summary="Current state of each profile")
-        router.add_api_route(one, self.get_profile, tags=tags, summary="Current state of one profile")
-        router.add_api_route(f"{one}/changes", self.list_changes, tags=tags, summary="Automatic changes of a profile")
+        state = documented(ProfileState, STATE_EXAMPLE, NOT_FOUND)
         router.add_api_route(
-            f"{one}/resume", self.resume, methods=["POST"], tags=tags, summary="Open a profile's closed lanes"
+            "/live",
+            self.live,
+            tags=tags,
+            summary="Current state of each profile, with the time",
+            responses=documented(LiveStates, {"at": STATE_EXAMPLE["at"], "data": [STATE_EXAMPLE]}),
+        )
+        router.add_api_route(
+            "/profiles",
+            self.list_profiles,
+            tags=tags,
+            summary="Current state of each profile",
+            responses=documented(ProfileStates, {"data": [STATE_EXAMPLE]}),
+        )
+        router.add_api_route(one, self.get_profile, tags=tags, summary="Current state of one profile", responses=state)
+        router.add_api_route(
+            f"{one}/changes",
+            self.list_changes,
+            tags=tags,
+            summary="Automatic changes of a profile",
+            responses=documented(PageBody[ProfileChangeBody], page_example(CHANGE_EXAMPLE), NOT_FOUND),
+        )
+        router.add_api_route(
+            f"{one}/resume",
+            self.resume,
+            methods=["POST"],
+            tags=tags,
+            summary="Open a profile's closed lanes",
+            responses={**state, **OF_A_BODY},
         )
         for other in more:
             router.include_router(other)
@@ -87,7 +126,7 @@ class ProfileEndpoints:
         self._package_of(profile_id)
         async with autocommit(self.current_state.store.engine) as connection:
             changes = await list_changes(connection, profile_id, number_below(page), page.read_limit)
-        data = [
+        data: list[ProfileChangeBody] = [
             {
                 "at": change.at,
                 "what": change.what,

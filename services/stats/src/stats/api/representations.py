@@ -3,11 +3,48 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
-from stats.core.alerts import StoredAlert
+from typing_extensions import TypedDict
+
+from spreader.http.openapi import derived
+from stats.api.sql_history import COUNTED
+from stats.core.alerts import AlertState, StoredAlert
 
 _INTERNAL = frozenset({"delivered_open", "arrived", "night"})
+
+AlertBody = derived("AlertBody", StoredAlert, state=AlertState)
+_COUNTS = dict.fromkeys(COUNTED, int)
+
+
+class Rates(TypedDict):
+    """Shares from 0 to 1. Null: a share of 0 messages."""
+
+    delivered: float | None
+    read: float | None
+    failed: float | None
+    answered: float | None
+
+
+class _Failures(TypedDict):
+    failures: dict[str, int]
+
+
+class _Rated(TypedDict):
+    rates: Rates
+
+
+HistoryRow = derived("HistoryRow", _Failures, at=datetime, profile_id=str | None, **_COUNTS)
+ProfileReport = derived("ProfileReport", _Rated, profile_id=str, package_id=str, **_COUNTS)
+PackageReport = derived("PackageReport", _Rated, package_id=str, **_COUNTS)
+MessageReport = derived(
+    "MessageReport", _Rated, message_id=str, package_id=str, first_at=datetime, last_at=datetime, **_COUNTS
+)
+MessageProfileReport = derived(
+    "MessageProfileReport", _Rated, profile_id=str, package_id=str, first_at=datetime, last_at=datetime, **_COUNTS
+)
+SentMessageReport = derived("SentMessageReport", MessageReport, profiles=list[MessageProfileReport])
 
 
 def alert_json(alert: StoredAlert) -> dict[str, Any]:

@@ -12,7 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spreader.clock import Now
 from spreader.http.file_stream import FileStream
+from spreader.http.openapi import file_answer
+from spreader.http.problem_schemas import problem_answers
 from stats.api.parameters import Each, From, OfLane, OfPackage, OfProfile, To, Zone, report_range
+from stats.api.problems import KINDS
 from stats.api.representations import history_json, report_json
 from stats.api.sql_history import COUNTED, HistoryKey, ReportKind, Statement, history, report
 from stats.core.report_range import ReportRange, Step
@@ -54,7 +57,11 @@ class ExportEndpoint:
     def router(self) -> APIRouter:
         router = APIRouter(tags=["exports"])
         router.add_api_route(
-            "/exports/{what}.{form}", self.export, summary="Export rows as a file", response_class=StreamingResponse
+            "/exports/{what}.{form}",
+            self.export,
+            summary="Export rows as a file",
+            response_class=StreamingResponse,
+            responses={200: file_answer(MEDIA_TYPES.values()), **problem_answers(KINDS, (429,))},
         )
         return router
 

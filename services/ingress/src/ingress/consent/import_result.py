@@ -1,0 +1,49 @@
+"""Import result: how many rows of a CSV file were added to a list, and which rows were wrong."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from typing_extensions import TypedDict
+
+from ingress.core.phone_list import InvalidRow, PhoneRow
+
+ERRORS_SHOWN_MAX = 100
+
+
+class ImportCounts(TypedDict):
+    """`wrong`: the number of invalid rows. `errors` shows the first of them."""
+
+    rows: int
+    added: int
+    already: int
+    wrong: int
+    errors: list[InvalidRow]
+
+
+class ImportBody(ImportCounts):
+    package_id: str
+
+
+@dataclass
+class ImportResult:
+    rows: int = 0
+    added: int = 0
+    wrong: int = 0
+    errors: list[InvalidRow] = field(default_factory=list[InvalidRow])
+
+    def count(self, rows: Sequence[PhoneRow | InvalidRow]) -> list[str]:
+        """Count these rows. Returns the recipients of the valid rows."""
+        invalid = [row for row in rows if isinstance(row, InvalidRow)]
+        self.rows += len(rows)
+        self.wrong += len(invalid)
+        self.errors += invalid[: ERRORS_SHOWN_MAX - len(self.errors)]
+        return [row.recipient for row in rows if isinstance(row, PhoneRow)]
+
+    def body(self) -> ImportCounts:
+        return {
+            "rows": self.rows,
+            "added": self.added,
+            "already": self.rows - self.wrong - self.added,
+            "wrong": self.wrong,
+            "errors": self.errors,
+        }
