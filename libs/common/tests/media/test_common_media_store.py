@@ -106,6 +106,14 @@ async def test_a_missing_or_unsuitable_file_is_refused(tmp_path: Path) -> None:
         await media.file(Place(media_id=kept.media_id), "image")
 
 
+@pytest.mark.parametrize("media_id", ["", "../secret", "a/b", "\t\xa5g", "a\0", "\ud83d", "med_" + "f" * 5_000])
+async def test_there_is_no_file_with_an_id_that_cannot_be_a_path(tmp_path: Path, media_id: str) -> None:
+    for location in ("memory://", f"file:{tmp_path}"):
+        store = MediaStore(location, Days())
+        await store.start()
+        assert await store.info(media_id) is None
+
+
 async def test_the_cache_keeps_the_last_used_files_within_its_limit(tmp_path: Path) -> None:
     store = await started(tmp_path)
     media = MediaCache(store, MediaDownloader(AddressFilter()), cache_bytes_max=len(PDF) + 10)

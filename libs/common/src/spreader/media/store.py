@@ -3,6 +3,7 @@ once."""
 
 import asyncio
 import hashlib
+import re
 from collections import OrderedDict
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
@@ -26,6 +27,7 @@ CACHE_BYTES_MAX = 64 * 1024 * 1024
 URLS_MAX = 1_000
 FETCH_SECONDS = 30.0
 _INFO_SUFFIX = ".json"
+_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,9 @@ class MediaStore:
         return info
 
     async def info(self, media_id: str) -> MediaInfo | None:
+        """None: there is no such file. A caller may send any text as an id, also one that cannot be a path."""
+        if _ID.fullmatch(media_id) is None:
+            return None
         try:
             result = await obstore.get_async(self._open, f"{media_id}{_INFO_SUFFIX}")
             return _MEDIA_INFO.validate_json(bytes(await result.bytes_async()))
