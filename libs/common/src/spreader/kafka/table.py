@@ -151,8 +151,9 @@ class Table(GrouplessConsumer, Generic[E]):
         """If the topic was created again, read it from its beginning. Otherwise the reader would go on at its old
         offset.
 
-        Rows without versions are dropped, because stats publishes a state again only if its own table lacks the state.
-        Rows with versions stay, because a package goes away only by the record of its removal.
+        Rows without versions, such as profile states, are dropped. Stats also reads the states that it published into
+        such a table, and publishes an unchanged state again only if the table does not contain it. Rows with versions
+        (packages) stay, because a package goes away only by the record of its removal.
         """
         self._checked_at = time.monotonic()
         try:

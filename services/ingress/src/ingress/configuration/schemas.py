@@ -56,7 +56,8 @@ Override = Annotated[Limit | None, WithJsonSchema({"anyOf": _OVERRIDE}, mode="va
 
 class OverridesForm(RequestForm):
     """A profile's own limits. A limit that is left out, or is `"package"`, follows the package. Null removes a limit
-    that may be absent."""
+    if a package may be without it (`new_contacts_per_day`, `per_recipient_per_day`, `unanswered_per_30_days`). For the
+    other limits, null means the same as `"package"`."""
 
     model_config = ConfigDict(json_schema_extra=may_lack())
 

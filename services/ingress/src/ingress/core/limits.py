@@ -23,7 +23,7 @@ class SettingWarning:
 def resolve_limits(package: ProfileLimits, overrides: Mapping[str, int | None]) -> ProfileLimits:
     """The package's limits, overridden by the profile's own.
 
-    A null override removes the limit if the limit may be absent. Otherwise the package's value stays.
+    A null override removes the limit if a package may be without this limit. Otherwise the package's value stays.
     """
     own = {name: value for name, value in overrides.items() if value is not None or name in _NULLABLE}
     return package.model_copy(update=own)

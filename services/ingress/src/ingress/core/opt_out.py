@@ -52,8 +52,9 @@ WORDS: Mapping[str, tuple[str, ...]] = {
 """The opt-out words by language. Every word applies to every package, because the language of a customer is not known.
 
 A word is listed if it has no other meaning, or if businesses print it in their messages as the opt-out word. Words that
-may mean something else are left out: alto (high), keluar (exit), remover and हटाओ (an item), وقف (an endowment), çıkış
-(check-out), çık (in Malay, Miss), dur (wait; in French, hard), plus de messages (more messages, or none).
+may mean something else are left out: alto (high), keluar (exit), remover and हटाओ (remove, for example an item of an
+order), وقف (an endowment), çıkış (check-out), çık (in Malay, Miss), dur (wait; in French, hard), plus de messages (more
+messages, or none).
 """
 
 _ACCENTS = re.compile("[\u0300-\u036f\u064b-\u065f\u0670\u0640\ufe0f]")

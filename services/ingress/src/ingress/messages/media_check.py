@@ -56,9 +56,8 @@ class MediaCheck:
         due, kept_until = options.earliest if options else None, self.now() + self.keep
         if due is not None and due > kept_until:
             field = "schedule_at" if options and options.schedule_at else "schedule_local"
-            detail = (
-                f"files are kept for {self.keep.days} days, until {kept_until:%Y-%m-%d %H:%M} UTC: choose a time before"
-            )
+            until = f"{kept_until:%Y-%m-%d %H:%M} UTC"
+            detail = f"files are kept for {self.keep.days} days, until {until}: choose an earlier time"
             raise invalid(f"/options/{field}", "media_expires", detail)
 
     async def _check_stored(self, media_id: str, kind: str) -> None:

@@ -54,8 +54,8 @@ def outbound_event(delivery: UnpublishedDelivery, now: datetime) -> Event:
 
 
 def failed_event(delivery: UnpublishedDelivery, reason: str, now: datetime) -> DeliveryOutcome:
-    """The outcome that replaces an event which cannot be published. It ends the delivery, and a release of it no longer
-    counts as unfinished.
+    """The outcome that replaces an event which cannot be published. It ends the delivery. If the delivery was released,
+    the outcome also names the release, so that the pacer settles it.
 
     Raises ValueError if the row lacks even the fields of an outcome.
     """

@@ -46,8 +46,8 @@ def return_end_of(outcome: DeliveryOutcome) -> ReturnEnd | None:
 
 
 def settlement_of(outcome: DeliveryOutcome) -> Settlement | None:
-    """None if the outcome ends no release: it belongs to a reply, is a receipt, or was published by the pacer
-    itself."""
+    """None if the outcome ends no release: it belongs to a reply, is a receipt, or ends a delivery that was never
+    released."""
     if outcome.lane != "open" or outcome.release is None or outcome.profile_id is None:
         return None
     match outcome.status:

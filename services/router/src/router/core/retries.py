@@ -49,8 +49,8 @@ def share_waiting(
     chance: random.Random,
     talks_to: Mapping[str, str],
 ) -> tuple[list[ReassignResult], str]:
-    """The routes of a package's deliveries that waited without a profile. Also returns the package's new cursor, which
-    is the profile that had the last turn of its rounds.
+    """The routes of a package's deliveries that waited without a profile. Also returns the package's new
+    round-robin cursor: the profile that had the last turn in the package's rounds.
 
     These deliveries are shared out by the strategy of their message, as if they had been requested now. `talks_to`: the
     profile of each recipient with a conversation.

@@ -87,7 +87,8 @@ def route_record(
     suppressed: Mapping[str, str] | None = None,
     refusal: str | None = None,
 ) -> tuple[Routing, str]:
-    """The decision on a record, and the package's new cursor: the profile that had the last turn of its rounds.
+    """The decision on a record, and the package's new round-robin cursor: the profile that had the last turn in the
+    package's rounds.
 
     `talks_to`: the profile of each recipient with a conversation. `suppressed`: the reason for each recipient who gets
     no delivery. `refusal`: why nothing of the record may be sent, regardless of its content.

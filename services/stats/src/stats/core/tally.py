@@ -151,8 +151,8 @@ _UNCOUNTED = CountedDelivery()
 
 
 def count_contacts(tally: Tally, contacts: Mapping[ContactKey, ContactHistory]) -> Tally:
-    """Add the new contacts and answers of the tally's new messages. `contacts`: the stored histories of its
-    `contact_keys`."""
+    """Add what `tally.sent` and `tally.delivered` change for their contacts: the new contacts, and the answers that
+    stats read before the open message that they answer. `contacts`: the stored histories of `tally.contact_keys`."""
     tally.contacts.update({key: contacts.get(key, ContactHistory()) for key in tally.contact_keys})
     for outcome in tally.sent:
         key = _contact_key(outcome)

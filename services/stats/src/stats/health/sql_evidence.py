@@ -28,7 +28,8 @@ LAST_SENDS = 60
 class LastDayRow:
     """A profile's sums of the last 24 hours, or of the window that the field's name contains. None means 0.
 
-    The shares of delivered messages use windows that end an hour ago, because a receipt may take an hour.
+    The share of sent messages that were delivered is computed from the fields `arrived_…` and `sent_…_to_1h_ago`. Their
+    windows end an hour ago, because a receipt may take an hour.
     """
 
     profile_id: str
