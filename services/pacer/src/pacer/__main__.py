@@ -23,7 +23,7 @@ def main() -> None:
     arguments, settings = parser.parse_args(), PacerSettings()
     if arguments.command == "outcomes":
         wait = settings.outcome_wait if arguments.minutes is None else timedelta(minutes=arguments.minutes)
-        structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # the list goes to the output
+        structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # stdout is for the list
         asyncio.run(ask_for_outcomes(settings, wait, arguments.ask))
     else:
         run(build(settings), settings, settings.pacer_port)

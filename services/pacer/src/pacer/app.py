@@ -135,9 +135,10 @@ def _consumers(handlers: Handlers, bus: KafkaBus, tracing: Tracing) -> tuple[Gua
 
 
 def _gathering(consumer: GuardedConsumer[Any]) -> Gathering:
-    """What the consumer of a topic may gather to save processor time. An outcome only makes room for later releases, so
-    its consumer may wait 100 ms for more outcomes. For outcomes and customers' messages, the offsets are committed once
-    a second. Consents are committed at once, because the check of opt-ins waits for these commits."""
+    """What a consumer gathers to save processor time: records for a common batch, offsets for a common commit. An
+    outcome only makes room for later releases, so its consumer may wait 100 ms for more outcomes. For outcomes and
+    customers' messages, the offsets are committed once a second. Consents are committed at once, because the check of
+    opt-ins waits for these commits."""
     if DeliveryOutcome in consumer.accepts:
         return GATHER_BRIEFLY
     return GATHER_COMMITS if CustomerMessage in consumer.accepts else NO_GATHERING

@@ -40,7 +40,7 @@ class PacerConfigCache(ConfigCache):
         """Whether this state changes the profile's rules or its ability to send. Many new states change only counts,
         which affect neither.
 
-        Each call remembers its state, so that the next call can compare the next state with it.
+        Each call remembers the state that it got. The next call for this profile compares its own state with that one.
         """
         inputs = (state.open.state, state.limit_factor, session_obstacle(state))
         previous = self._inputs.get(state.profile_id)

@@ -123,7 +123,8 @@ def build(settings: RouterSettings) -> FastAPI:
 def _retention_loop(
     settings: RouterSettings, engine: AsyncEngine, clock: Clock, packages: Table[PackageConfigured]
 ) -> Loop:
-    """It starts after `packages` has read its topic, so it knows for how long each package's conversations bind."""
+    """The loop that deletes old rows. It starts after the table `packages` has read its topic, because the loop must
+    know for how long each package's conversations bind."""
 
     def kept() -> Sequence[OldRows]:
         return old_rows(settings.conversation_keep, (each.package for each in packages.rows.values()))

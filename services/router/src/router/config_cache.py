@@ -19,7 +19,7 @@ class RouterConfigCache(ConfigCache):
     paces: Mapping[str, ProfilePace]
     states_wait_seconds: float = STATES_WAIT_SECONDS
     _given_up: set[str] = field(default_factory=set[str], init=False)
-    """The profiles whose states did not come in time. They are not waited for again."""
+    """The profiles whose states did not come in time. The router does not wait for these states again."""
 
     @property
     def states(self) -> Mapping[str, ProfileState]:

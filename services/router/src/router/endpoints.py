@@ -17,7 +17,7 @@ from spreader.contract.ids import Id, PhoneNumber, conversation_id
 
 
 class PreviewRequest(BaseModel):
-    """A message that is not sent yet."""
+    """An open message that nobody has requested yet."""
 
     package_id: Id
     recipients: NonNegativeInt
@@ -32,7 +32,7 @@ class PreviewResponse(BaseModel):
     reasons: dict[str, str]
     refused: str | None
     waiting: str | None
-    """Why the deliveries would wait without a profile."""
+    """Why no profile can send now, so that the deliveries would wait. None: they would not wait."""
 
 
 def add_endpoints(

@@ -4,8 +4,8 @@ Delivery promise: decide once, then publish until acknowledged. The decision on 
 events are published, and the record's offset is committed after that. After a crash in between, the router publishes
 the same events again, and their readers drop the repeats. It never makes another decision (decision 0004).
 
-If a recipient was suppressed before a message was requested, the recipient gets no delivery of it. So the router first
-reads the changes of consent up to now (decision 0018).
+If a recipient was suppressed before a message was requested, the recipient must not get this message. So the router
+first reads the changes of consent up to now (decision 0018).
 """
 
 import random
@@ -45,7 +45,7 @@ log = structlog.get_logger()
 
 CONSENTS = ConsentTable("router")
 CONSENT_WAIT_SECONDS = 5.0
-"""How long the router waits until it has read the changes of consent. To read a large import of consents may take
+"""How long the router waits, at most, until it has read the changes of consent. A large import of consents may take
 longer. The router then goes on, because pacer and sender check consent again."""
 
 
@@ -78,8 +78,8 @@ class OpenMessageRouter:
             await self._refuse([(requests[number], routings[number], reason) for number, reason in reasons.items()])
 
     async def _refuse(self, refused: Sequence[tuple[OpenMessageRequested, Routing, str]]) -> None:
-        """Kafka does not take the assignments of these records, so their deliveries end. The decision is changed first,
-        so that a repeated record gets the same end."""
+        """End the deliveries of these records, because Kafka does not take their assignments. The stored decisions are
+        changed first, so that a repeated record gets the same end."""
         routings = [
             replace(routing, refused=reason, profiles=(), waiting=None, reasons={}) for _, routing, reason in refused
         ]
@@ -113,7 +113,8 @@ class OpenMessageRouter:
         requests: Sequence[OpenMessageRequested],
         packages: Sequence[Package | None],
     ) -> dict[str, dict[str, str]]:
-        """For each package that keeps profiles: the profile of each recipient with a conversation."""
+        """For each package: the profile of each recipient whose conversation is not over. Only requests in which
+        recipients keep their profiles are looked up (`keeps_profiles`)."""
         keys = {
             (package.package_id, recipient)
             for request, package in zip(requests, packages, strict=True)

@@ -12,8 +12,8 @@ TICK = timedelta(microseconds=1)
 
 
 class PendingAssignments:
-    """The assignments are kept in the memory of each process, because only `smart` sharing needs them. No limit depends
-    on them."""
+    """A process keeps its own assignments, in memory only. This is enough, because only `smart` sharing needs them and
+    no limit depends on them."""
 
     def __init__(self) -> None:
         self._queues: defaultdict[str, deque[tuple[datetime, int]]] = defaultdict(deque)
@@ -22,7 +22,8 @@ class PendingAssignments:
         self._last = datetime.min.replace(tzinfo=UTC)
 
     def add(self, profiles: Iterable[str], now: datetime) -> datetime:
-        """Add the assignments of one record; returns its `assigned_at`, which is later than all before it."""
+        """Add the assignments of one record. Returns the record's `assigned_at`, which is later than that of each
+        earlier record."""
         self._last = max(now, self._last + TICK)
         for profile, count in Counter(profiles).items():
             self._queues[profile].append((self._last, count))
@@ -55,7 +56,8 @@ class PendingAssignments:
 
 
 class _NotCounted(Mapping[str, int]):
-    """The number of assignments of each profile that its pace does not count. It is computed only when it is read."""
+    """For each profile, the number of assignments that the profile's pace does not count yet. A number is computed only
+    when it is read."""
 
     def __init__(self, pending: PendingAssignments, paces: Mapping[str, ProfilePace]) -> None:
         self._pending, self._paces = pending, paces

@@ -1,4 +1,4 @@
-"""Routing store: keeps the router's decisions and the cursors of its rounds in Postgres, beside the conversations."""
+"""Routing store: keeps the router's decisions, round-robin cursors and conversations in Postgres."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -83,7 +83,7 @@ class CursorRow:
 
 @dataclass(frozen=True, slots=True)
 class RoutingStore(ReassignmentStore):
-    """The decisions and cursors, beside the conversations."""
+    """Stores decisions and cursors. The parent classes store decisions on returned deliveries, and conversations."""
 
     async def routings(self, connection: AsyncConnection, keys: Sequence[RecordKey]) -> dict[RecordKey, Routing]:
         """The stored decisions on these records."""

@@ -101,7 +101,7 @@ class Reassignment:
     async def _keep(self, decided: Sequence[Decided]) -> list[Decided]:
         """Store the new decisions. Returns what is stored, so that a repeated record gets its first decision again.
 
-        A reply whose package is not known has no decision yet: it is returned again.
+        A reply whose package is not known gets no decision yet. The router publishes the returned reply again.
         """
         new = {
             _key(delivery): result
@@ -118,8 +118,8 @@ class Reassignment:
         ]
 
     async def _end(self, refused: Mapping[str, tuple[DeliveryReturned, str]]) -> None:
-        """Kafka does not take the next assignments of these deliveries, so they end. The decisions are changed first,
-        so that a repeated record gets the same end."""
+        """End these deliveries, because Kafka does not take their next assignments. The stored decisions are changed
+        first, so that a repeated record gets the same end."""
         ends = {_key(delivery): NoRoute(reason) for delivery, reason in refused.values()}
         await self.store.replace_reassignments(ends)
         at, events = self.clock(), list[Event]()
@@ -135,7 +135,8 @@ class Reassignment:
     async def _with_substitutes(
         self, package: Package, returned: Sequence[DeliveryReturned], routes: Sequence[ReassignResult]
     ) -> list[ReassignResult]:
-        """The routes, in which each reply goes to the substitute of its customer. New substitutes are stored."""
+        """The same routes, except that each reply goes to the substitute of its customer. New substitutes are
+        stored."""
         pairs = list(zip(returned, routes, strict=True))
         keys = {(delivery.package_id, delivery.recipient) for delivery, route in pairs if _is_reply(delivery, route)}
         results: list[ReassignResult] = []

@@ -1,7 +1,7 @@
 """Reply router: the handler that assigns each reply to the profile that the customer talks to.
 
-Delivery promise: a new conversation is stored before its assignment is published, and the offset is committed after
-that. A repeated record finds the same conversation, and the sender drops the repeated delivery.
+Delivery promise: a new conversation is stored before the reply's assignment is published, and the offset is committed
+after that. A repeated record finds the same conversation, and the sender drops the repeated delivery.
 """
 
 from collections.abc import Sequence
@@ -110,8 +110,8 @@ class ReplyRouter:
         conversation: Conversation | None,
         substitutes: dict[ConversationKey, str | None],
     ) -> RouteResult:
-        """The route of one reply. If the conversation gets another substitute, this changes its entry in
-        `substitutes`."""
+        """The route of one reply. If the conversation gets another substitute, the function also stores this substitute
+        in `substitutes`."""
         if package is None:
             return NoRoute(f"there is no package {request.package_id}")
         if request.contradiction is not None:
@@ -139,8 +139,9 @@ class ReplyRouter:
                 return TerminalOutcome.of_reply(request, reason).events(self.clock())
 
     def _expiry(self, record: Received[ReplyMessageRequested]) -> datetime:
-        """A reply expires EXPIRES_AFTER its request. If its record was first written before the time that the publisher
-        gave for the request, the earlier time counts. So a request that is read again much later is not sent again."""
+        """When the reply expires: 10 minutes after its request (`EXPIRES_AFTER`). The time of the request is the one
+        that the publisher gave, or the time at which the record was first written, if that was earlier. So a request
+        that is read again much later is not sent again."""
         asked, written = record.event.requested_at, record.written_at
         return (asked if written is None else min(asked, self.clock.at(written))) + self.clock.system(EXPIRES_AFTER)
 

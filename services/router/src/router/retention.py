@@ -9,7 +9,8 @@ from spreader.runtime.retention import OldRows
 
 
 def old_rows(keep_conversations: timedelta, packages: Iterable[Package] = ()) -> tuple[OldRows, ...]:
-    """A conversation is never deleted while it may still bind a customer to a profile, in any of these packages."""
+    """For each table, how long a row is kept. Conversations are kept at least for the largest `conversation_days` of
+    these packages, because until then they may bind a customer to a profile."""
     binds = (timedelta(days=package.conversation_days) for package in packages)
     keep = max(keep_conversations, *binds, timedelta(0))
     return (

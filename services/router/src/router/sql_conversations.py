@@ -161,8 +161,8 @@ class ConversationStore:
             await connection.execute(_SUBSTITUTE_SAVE, arrays(SubstituteRow, rows))
 
     async def _by_own_profile(self, connection: AsyncConnection, events: Sequence[E]) -> list[E]:
-        """The events, in which a reply sent by a substitute counts as sent by the customer's own profile. So the
-        conversation stays with that profile."""
+        """The same events, but a reply that a substitute sent counts as sent by the customer's own profile. So the
+        conversation stays with the own profile. This holds only if the own profile has sent or received a message."""
         keys = {
             (event.package_id, event.recipient)
             for event in events

@@ -39,7 +39,8 @@ class ReassignmentRow:
 
 class ReassignmentStore(ConversationStore):
     async def keep_reassignments(self, results: Mapping[ReturnKey, ReassignResult]) -> dict[ReturnKey, ReassignResult]:
-        """Store the decisions that are new; returns the stored ones, which for repeated records are the first ones."""
+        """Store the decisions that are new. Returns the stored decision for each key. For a repeated record this is the
+        first decision."""
         async with autocommit(self.engine) as connection:
             rows = fetched(ReassignmentRow, await connection.execute(_KEEP, _arrays(results)))
         return {(row.delivery_id, row.attempt): row.result for row in rows}
@@ -50,7 +51,7 @@ class ReassignmentStore(ConversationStore):
 
 
 def _arrays(results: Mapping[ReturnKey, ReassignResult]) -> dict[str, Sequence[object]]:
-    """In the order of the keys, so that two instances do not deadlock."""
+    """The rows are in the order of their keys, so that two instances do not deadlock."""
     return {**arrays(ReassignmentRow, [ReassignmentRow.of(key, results[key]) for key in sorted(results)])}
 
 

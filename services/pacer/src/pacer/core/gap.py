@@ -68,7 +68,7 @@ def relative_load(sent: float, limits: ProfileLimits, share: float) -> float:
 
 
 def slack_max(limits: ProfileLimits, gap: Gap, active_seconds_a_day: float, spread: float) -> timedelta:
-    """The longest time for which a limit holds a release after it has room again."""
+    """The longest time for which a limit still holds a release after the limit has room again."""
     base, _ = _base(limits, gap, active_seconds_a_day, spread)
     return timedelta(seconds=gap.slack * base)
 

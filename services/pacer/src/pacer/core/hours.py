@@ -22,7 +22,8 @@ Span = tuple[datetime, datetime]
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """An optional daily rest window, and optional windows of work. Without windows, the whole day is for work.
+    """An optional daily rest window, and optional windows of work. Without windows of work, a profile works all day
+    except in its rest window.
 
     A rest begins at a local time, shifted by the profile's own `offset`. It lasts a fixed number of hours, even when
     the clocks change. A window of work begins and ends at local times.
@@ -57,7 +58,7 @@ class Hours:
         return at
 
     def next_rest(self, at: datetime) -> datetime | None:
-        """The begin of the first rest that begins at `at` or later. None: there is no rest."""
+        """The start of the first rest that begins at `at` or later. None: there is no rest."""
         return next((begin for begin, _ in self._rests(at) if begin >= at), None)
 
     def active_seconds(self, begin: datetime, end: datetime) -> float:

@@ -49,7 +49,7 @@ class MemoryQueue:
         self.due -= 1
 
     def park(self, head: HeldDelivery, until: datetime) -> None:
-        """Move the first delivery of a part out of the way. It is due again at `until`."""
+        """Move the first delivery of a part out of the way. This delivery is due again at `until`."""
         self.take(head)
         self.add([replace(head, not_before=until)])
 

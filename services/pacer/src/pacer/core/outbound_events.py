@@ -54,8 +54,8 @@ def outbound_event(delivery: UnpublishedDelivery, now: datetime) -> Event:
 
 
 def failed_event(delivery: UnpublishedDelivery, reason: str, now: datetime) -> DeliveryOutcome:
-    """The outcome that replaces an event which cannot be published. It ends the delivery. If the delivery was released,
-    the outcome also names the release, so that the pacer settles it.
+    """The outcome that replaces an event which cannot be published. This outcome ends the delivery. If the delivery was
+    released, the outcome also names the release, so that the pacer settles the release.
 
     Raises ValueError if the row lacks even the fields of an outcome.
     """
@@ -63,8 +63,8 @@ def failed_event(delivery: UnpublishedDelivery, reason: str, now: datetime) -> D
 
 
 def refused_events(event: HeldEvent, reason: str, now: datetime) -> Sequence[DeliveryOutcome]:
-    """The outcomes of the deliveries of an assignment that the pacer cannot store. Those that no profile has tried are
-    rejected."""
+    """The outcomes that end the deliveries of an assignment which the pacer cannot store. A delivery becomes `rejected`
+    if no profile has tried it, and `failed` otherwise."""
     return [
         DeliveryOutcome(
             traceparent=event.traceparent,

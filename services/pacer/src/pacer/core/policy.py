@@ -3,9 +3,9 @@ the delivery, and the end of that bound (docs/pacing.md).
 
 The limits hold at the gateway, not only in the pacer. A release counts against a limit from the time it is made. It
 counts until a whole window has passed since the gateway's answer (`effective_at` is the time of that answer). While
-there is no answer, it keeps counting. The pacer makes the next release only when the window has room, and that release
-reaches the gateway even later. So no delay on the way to the gateway can put one message too many into a window
-(decision 0006).
+there is no answer, the release keeps counting. The pacer makes the next release only when the window has room, and the
+next release reaches the gateway only after that. So no delay on the way to the gateway can put one message too many
+into a window (decision 0006).
 """
 
 from collections.abc import Mapping
@@ -67,7 +67,7 @@ class Rules:
 
     @property
     def slack_max(self) -> timedelta:
-        """The longest time for which a limit holds a release after it has room again."""
+        """The longest time for which a limit still holds a release after the limit has room again."""
         return slack_max(self.limits, self.gap, self.hours.active_seconds_a_day, self.spread)
 
 
@@ -212,7 +212,7 @@ def _goes_in_pairs(rules: Rules, facts: Facts, pair: Pair, current: Pace) -> boo
     would repeat it for another day.
 
     There is no pair if the room for the second release comes only after a rest, or later than the longest gap of a
-    rush. Then the first release does not wait for it.
+    rush. Then the first release does not wait for the second one.
     """
     longest = timedelta(seconds=rules.gap.rush_factor * current.base_seconds * (1 + current.spread))
     slack = current.slack(facts.position)
@@ -226,8 +226,8 @@ def _goes_in_pairs(rules: Rules, facts: Facts, pair: Pair, current: Pace) -> boo
 
 
 def _has_begun(rules: Rules, facts: Facts, at: datetime) -> bool:
-    """Whether the profile has already released something in the active time that contains `at`. It has if no rest
-    begins between its last release and `at`."""
+    """Whether the profile has already released something in the active time that contains `at`. This is so if no rest
+    begins between the profile's last release and `at`."""
     if facts.last_release is None:
         return False
     rest = rules.hours.next_rest(facts.last_release)

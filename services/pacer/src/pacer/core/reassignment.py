@@ -36,7 +36,7 @@ def reassignment_for(
     if not _is_blocked(state):
         return None
     if not others_can_send(package, profile_id):
-        return None  # the router could not choose another profile either: the deliveries wait here instead of failing
+        return None  # the router would find no other profile, so the deliveries wait here instead of failing
     cause = state.open.cause if state is not None and state.open.cause else "no cause given"
     return QueueReassignment("returned", f"profile {profile_id} is blocked for open chat: {cause}")
 

@@ -178,7 +178,7 @@ class Simulation:
         profile.record_release(delivery, self.now)
         profile.position = profile.fixed_position if self.draw_position is None else self.draw_position()
         if self.per_day is not None:
-            insort(self.releases, self.now)  # sorted: the clock may have been set back
+            insort(self.releases, self.now)  # not `append`, because the clock may have been set back
         if delivery.recipient:
             insort(self.recipients.setdefault(delivery.recipient, []), self.now)
         bound, profile.bound = profile.bound, ""

@@ -1,5 +1,5 @@
-"""Stop progress: how far the stopper has come with the held deliveries of each cancelled message. It ends them in
-pieces, and each piece is one transaction."""
+"""Stop progress: how far the stopper has come with the held deliveries of each cancelled message. The stopper ends the
+deliveries in pieces, and each piece is one transaction."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass

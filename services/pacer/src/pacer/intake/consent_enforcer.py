@@ -5,7 +5,7 @@ The enforcer stores each change of consent, and with it the recipients whose hel
 ends these deliveries.
 
 When a package begins to require opt-ins, its held deliveries are checked once. They are also checked after a start,
-because the last process may not have finished its check. The check goes through the held deliveries in pieces, one
+because the previous process may not have finished its check. The check goes through the held deliveries in pieces, one
 transaction for each piece. A missing opt-in counts only when the consent topic is fully consumed. Before that, a
 recipient who opted in seconds ago would seem not to have opted in.
 """

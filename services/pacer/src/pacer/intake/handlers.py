@@ -53,7 +53,7 @@ class Handlers:
         self.wakes.relay()
 
     def ends_of_refused(self, event: HeldEvent, reason: str) -> Sequence[DeliveryOutcome]:
-        """For an assignment that Postgres does not take."""
+        """The outcomes that end the deliveries of an assignment which Postgres does not take."""
         return refused_events(event, reason, self.queue.clock())
 
     async def on_outcome(self, batch: Sequence[Received[DeliveryOutcome]]) -> None:

@@ -85,11 +85,11 @@ class HeldQueue:
 
     async def _wake_assigned(self, events: Sequence[HeldEvent]) -> None:
         """Make the profiles of these events due now. The waiting queues of these events become due a little later,
-        because router and pacer may not agree yet on which profiles can send. Events that are read again wake them
-        again, because the process may have crashed before it woke the profiles.
+        because router and pacer may not agree yet on which profiles can send. An event that is read again makes its
+        queues due again, because the process may have crashed before this transaction.
 
         This is a transaction of its own, because a release pass locks profiles before deliveries. A transaction that
-        locked deliveries before profiles could deadlock with it.
+        locked deliveries before profiles could deadlock with a release pass.
         """
         profiles = _assigned_profiles([event for event in events if isinstance(event, OpenDeliveriesAssigned)])
         waiting = sorted({event.package_id for event in events if isinstance(event, OpenDeliveriesWaiting)})
@@ -133,15 +133,15 @@ class HeldQueue:
             await self.read_times.record(connection, [ReadTime.of_message(event) for event in events])
 
     async def settle(self, deduplicator: Deduplicator, batch: Sequence[Received[DeliveryOutcome]]) -> int:
-        """Settle the releases that these outcomes end, and end the returned deliveries that the router gave up; returns
-        the number of outcomes that end a release, repeats included.
+        """Settle the releases that these outcomes end. Also end the returned deliveries that the router has given up.
+        Returns how many of the outcomes end a release, repeats included.
 
-        A settled release gets the time of the database's clock. So its time is later than the gateway's answer, even if
-        the sender's clock is wrong.
+        A settled release gets the time of the database's clock. So this time is later than the gateway's answer, even
+        if the sender's clock is wrong.
         """
         settlements = [settlement for record in batch if (settlement := settlement_of(record.event)) is not None]
         if not settlements and not any(_matters(record.event) for record in batch):
-            return 0  # outcomes of replies, and other receipts: no transaction needed
+            return 0  # replies, and receipts other than `read`, need no transaction
         async with self.engine.begin() as connection:
             unseen = [record.event for record in await deduplicator.unseen(connection, batch)]
             read_times = [ReadTime.of_receipt(outcome) for outcome in unseen if outcome.status == "read"]

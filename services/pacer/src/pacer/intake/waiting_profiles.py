@@ -22,10 +22,10 @@ class Answered:
 
 async def wake_waiting(engine: AsyncEngine, clock: Clock, answered: Answered) -> None:
     """Wake the profiles that wait for an answer to some release of these packages, or to one of their own releases.
-    Settlements that were stored before wake them again, because the process may have crashed before it woke them.
+    Repeated outcomes wake these profiles again, because the process may have crashed after it stored the settlements.
 
     A release pass in progress may not have seen the settlements, and it marks its profiles as waiting only at its end.
-    So the first transaction locks the packages, because the lock waits until such passes have ended. The second
+    So the first transaction locks the packages. It gets this lock only when such passes have ended. The second
     transaction locks the profiles. Both locks in one transaction could deadlock, because a pass locks profiles before
     packages.
     """

@@ -122,7 +122,7 @@ class PackageDay:
 async def package_days(
     connection: AsyncConnection, package_ids: set[str], config: PacerConfigCache, now: datetime
 ) -> dict[str, PackageDay]:
-    """The day of each package that has a daily limit, by package id."""
+    """What is left of the daily limit of each package that has one, by package id."""
     packages = [package for package_id in sorted(package_ids) if (package := config.package(package_id)) is not None]
     limits = {package.package_id: package.limits.per_day for package in packages if package.limits.per_day is not None}
     if not limits:

@@ -31,12 +31,12 @@ from spreader.clock import Clock
 from spreader.runtime.rows import arrays, fetched
 
 IDLE_SECONDS_MAX = 3.0
-"""The longest time between two passes. A pass knows when the next profile is due, and an event that makes one due wakes
-the pacer that handles it. So this is only for the work of another pacer that has died."""
+"""The longest time between two passes. A pass knows when the next profile is due. An event that makes a profile due
+wakes only the pacer that handles the event. If this pacer dies, another one finds the profile within this time."""
 STALE_SECONDS = 0.5
 """The pause while the configuration is too old to release anything."""
 HEADS_FEW, HEADS_MANY = 1, 50
-"""How many deliveries of each part of a queue a pass reads. It reads many if the pass before it parked some, and few
+"""How many deliveries of each part of a queue a pass reads. It reads many if the previous pass parked some, and few
 otherwise."""
 LOOK_SECONDS_MIN = 0.001
 LOCKED_SECONDS = 0.01
@@ -111,7 +111,7 @@ class ReleaseLoop:
                 BOUND_WAITS.labels(result.decision.bound).inc()
             elif isinstance(result.decision, Release):
                 BOUND_RELEASES.labels(self._bounds.pop(profile_id, NOTHING)).inc()
-                if due_at[profile_id].year > MINYEAR:  # not woken by an event: it was due at a known time
+                if due_at[profile_id].year > MINYEAR:  # not `-infinity`, which has no lateness
                     LATENESS.observe(self.clock.wall(now - due_at[profile_id]).total_seconds())
 
 

@@ -22,7 +22,7 @@ PAUSE_FACTOR = 20
 @dataclass
 class QueueCounter:
     """A delivery that moves in the queue during a count may be counted twice or not at all. The alert that uses the
-    counts therefore takes the largest of 5 minutes."""
+    counts therefore takes the largest count of the last 5 minutes."""
 
     engine: AsyncEngine
     clock: Clock

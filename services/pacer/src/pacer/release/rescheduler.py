@@ -5,8 +5,8 @@ no change is lost while the database is unavailable.
 
 When a package's recipient rules change, its parked deliveries are brought back. Each of them gets back the earliest
 release time that it had before it was parked. The rescheduler compares the rules with those that it saw last. After a
-start, it compares them with the rules stored with the package, because they may have changed while no pacer ran. One
-pass brings back at most ROWS_MAX deliveries of a package. The new rules are stored after the last of them.
+start, it compares the current rules with the stored ones, because the settings may have changed while no pacer ran. One
+pass brings back at most ROWS_MAX deliveries of a package. When all of them are back, the new rules are stored.
 """
 
 from dataclasses import dataclass, field

@@ -26,7 +26,7 @@ async def share_waiting(
     connection: AsyncConnection, queues: Sequence[PacedProfile], config: PacerConfigCache, now: datetime
 ) -> int:
     """Give deliveries of these waiting queues back to the router, as many as the profiles that can send should get now.
-    Returns the number of these deliveries.
+    Returns how many deliveries were given back.
 
     The router then chooses the profiles by the strategy of each message. A delivery for which every profile of the
     package was tried is given back too, and the router ends it.

@@ -26,8 +26,9 @@ FROM (SELECT max(delivery.package_id) FILTER (WHERE delivery.package_id = profil
       FROM pacer.delivery JOIN pacer.profile USING (profile_id)
       WHERE profile_id = :profile_id AND state = 'held') AS held
 WHERE profile.profile_id = :profile_id""")
-"""If the profile still holds deliveries, it is due at once. If none of them is of its own package, it goes on with
-another package whose deliveries it holds. A profile without deliveries waits until an event wakes it."""
+"""If the profile still holds deliveries, it is due at once. If none of these deliveries belongs to its own package, the
+profile goes on with another package whose deliveries it holds. A profile without deliveries waits until an event wakes
+it."""
 
 PROFILES_STAY_DUE = text("""
 UPDATE pacer.profile SET look_at = :now WHERE profile_id = ANY (CAST(:profile_ids AS text[]))""")

@@ -110,7 +110,7 @@ RETURNING delivery_id""")
 time. A delivery that has ended stays so, even if the router chooses a profile for it again in a replay.
 
 Two instances may store the same deliveries after a rebalance, so both lock them in the order of their ids, which is
-also the order of `DELIVERY_SETTLE`. Deliveries that do not change are left out: ON CONFLICT would lock them too, in
+also the order of `DELIVERY_SETTLE`. Deliveries that do not change are left out, because ON CONFLICT would lock them in
 another order than a release pass does. `seq` keeps the order of the batch."""
 
 PROFILE_WAKE_OR_INSERT = text(f"""
@@ -123,8 +123,8 @@ ON CONFLICT (profile_id) DO UPDATE SET look_at = least(known.look_at, excluded.l
                       ELSE excluded.package_id END,
     assigned_until = greatest(known.assigned_until, excluded.assigned_until),
     moved = known.moved OR known.package_id <> excluded.package_id""")
-"""The newest assignment decides which package the profile belongs to, because an older event may be read again after
-it."""
+"""The newest assignment decides which package the profile belongs to, because an older assignment may be read again
+after the newest one."""
 
 PACKAGE_INSERT = text("""
 INSERT INTO pacer.package (package_id) SELECT unnest(CAST(:package_ids AS text[])) ON CONFLICT DO NOTHING""")
@@ -173,8 +173,8 @@ FROM (
      AND returned.attempt <= answered.attempt AND returned.state IN ('returned', 'released')
     ORDER BY returned.delivery_id FOR UPDATE OF returned) AS ended
 WHERE delivery.delivery_id = ended.delivery_id""")
-"""`released`: the outcome by which the sender returns it is not read yet. A later attempt than the stored one ends it
-if the pacer could not store the assignment of that attempt."""
+"""Also ends deliveries in the state `released`, because the pacer may not have read yet that the sender returned them.
+If the pacer could not store the assignment of a later attempt, the outcome of that attempt ends the stored attempt."""
 
 PACKAGES_SHARE = text("""
 SELECT package_id FROM pacer.package WHERE package_id = ANY (CAST(:package_ids AS text[]))

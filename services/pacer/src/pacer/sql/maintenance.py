@@ -9,7 +9,7 @@ from spreader.contract.age import REMEMBERED
 from spreader.runtime.retention import OldRows
 
 RELEASES_KEPT = timedelta(days=35)
-"""Longer than the longest window of a limit, which is 30 days."""
+"""How long a release is kept. This is longer than the longest window of a limit, which is 30 days."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +25,8 @@ class QueuePlace:
 
 @dataclass(frozen=True, slots=True)
 class QueueCount:
-    """`due`: the held deliveries whose `not_before` has passed. `waiting`: those without a profile. The other fields
-    are the place of the last counted delivery, if there may be more."""
+    """`due`: the held deliveries whose `not_before` has passed. `waiting`: the held deliveries without a profile. If
+    more deliveries may follow, the other fields are the place of the last counted delivery. Otherwise they are None."""
 
     held: int
     due: int

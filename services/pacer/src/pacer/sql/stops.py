@@ -168,4 +168,4 @@ FROM (
 WHERE delivery.delivery_id = stopped.delivery_id AND {STILL_HELD}
 RETURNING delivery.delivery_id""")
 """Of the deliveries that a release pass has chosen, ends those that are cancelled or whose recipient is stopped. Either
-the stop has not reached them yet, or they were deferred after their message was cancelled."""
+the stopper has not reached them yet, or they were deferred after their message was cancelled."""

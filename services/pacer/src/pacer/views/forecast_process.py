@@ -183,7 +183,7 @@ class ForecastProcess:
         return self._child
 
     async def _replace(self) -> None:
-        """The new child begins to load at once, not only with the next task."""
+        """End the child and start another one. The new child begins to load at once, not only with the next task."""
         await self._end_child(at_once=True)
         await self._spawn()
 

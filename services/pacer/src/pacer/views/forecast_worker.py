@@ -1,8 +1,8 @@
 """Forecast worker: a child process of the pacer that computes forecasts, one after the other.
 
-It reads a pickled `ForecastTask` from its standard input and writes the pickled result to its standard output. The
-length comes before each of them. At the start it writes LOADED. It ends when its input ends, so it never outlives the
-pacer.
+It reads pickled `ForecastTask`s from its standard input and writes the pickled results to its standard output. Before
+each task and each result comes its length. At the start the worker writes LOADED. The worker ends when its input ends,
+so it never outlives the pacer.
 """
 
 import os

@@ -18,7 +18,8 @@ PUBLISH_EVERY_SECONDS = 1.0
 
 @dataclass
 class PacePublisher:
-    """Publishes only the newest pace of each profile, at most once a second. That is enough for a display."""
+    """Publishes only the newest pace of each profile, at most once a second. That is enough for the console, and for
+    the router when it shares out deliveries."""
 
     bus: Bus
     queue_lengths: QueueLengths

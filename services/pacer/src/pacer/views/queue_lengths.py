@@ -29,7 +29,8 @@ class QueueLengths:
     engine: AsyncEngine
 
     async def of(self, profile_ids: Sequence[str]) -> dict[str, sql.QueueLength]:
-        """By profile id. When a queue becomes long, it counts as `EXACT_MAX` + 1 until the loop has counted it."""
+        """The queue length of each profile, by profile id. A queue that has just become long counts as `EXACT_MAX` + 1
+        until the loop has counted it."""
         if not profile_ids:
             return {}
         async with self.engine.begin() as connection:

@@ -12,9 +12,10 @@ from spreader.contract.obstacles import obstacle, session_obstacle
 BACKUP = "a backup: it gets open messages only while no other profile can send"
 
 TOLD_MAX, KEPT_MAX, CHOSEN_KEPT_MAX = 10, 10, 100
-"""The most passed-over profiles whose reasons a text gives (`TOLD_MAX`) and a stored record keeps (`KEPT_MAX`), and the
-most chosen profiles whose reasons it keeps. A record of 500 recipients for 500 profiles would have 35 KB of
-reasons."""
+"""Without these bounds, a record of 500 recipients for 500 profiles would have 35 KB of reasons. So a text gives the
+reasons of at most `TOLD_MAX` passed-over profiles. A stored record keeps the reasons of at most `CHOSEN_KEPT_MAX`
+profiles with deliveries. It also keeps the reasons of at most `KEPT_MAX` passed-over profiles, and of at most
+`KEPT_MAX` eligible profiles without deliveries."""
 
 REMEMBERED_MAX = 10_000
 """The most results that are remembered. When there are this many, all are forgotten, and found again when needed."""

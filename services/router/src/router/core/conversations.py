@@ -93,8 +93,8 @@ def reply_route(
     now: datetime,
     continues_conversation: bool = False,
 ) -> RouteResult:
-    """The route of a reply. It leads to the profile of the conversation. It leads to another profile only if no
-    conversation binds, or if that profile cannot send and the package lets another one answer.
+    """The route of a reply. It leads to the profile of the conversation. It leads to another profile in only two cases:
+    if no conversation binds, or if the conversation's profile cannot send and the package lets another profile answer.
 
     `continues_conversation`: the caller named the conversation, so it binds however old it is.
     """

@@ -10,7 +10,8 @@ from spreader.contract.events import ProfilePace, ProfileState
 
 DAY_SECONDS = 86_400.0
 SPREAD = 0.4
-"""The spread of gaps around their mean when the operator sets no maximum, as a share of the mean."""
+"""How far a gap may be from the mean gap, as a share of the mean. It is used if the operator sets a minimum, but no
+maximum."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +19,8 @@ class Load:
     held: int
     """Open deliveries that wait for the profile."""
     per_day: float
-    """How many deliveries a day the profile sends while its queue is long, by the limits in force and the package's
-    gap."""
+    """How many deliveries a day the profile sends while its queue is long. This is computed from the limits in force
+    and the package's gap."""
 
     @property
     def days(self) -> float:
@@ -47,9 +48,9 @@ def loads(
 def _per_day(limits: ProfileLimits, factor: float, package: Package) -> float:
     """How many deliveries a day the pacer releases while the queue is long.
 
-    The pressure then doubles the gap, and the tempo shortens it as the rate falls, until both are in balance. This is
-    an estimate for sharing only, because the pacer decides the releases. The router does not know which recipients are
-    new contacts, so it counts all of them as new.
+    While the queue is long, the pressure doubles the gap. The lower the rate is, the more the tempo shortens the gap,
+    until pressure and tempo are in balance. The result is an estimate for sharing only, because the pacer decides the
+    releases. The router does not know which recipients are new contacts, so it counts all of them as new.
     """
     active = _active_seconds(package)
     per_day = limits.per_day * factor

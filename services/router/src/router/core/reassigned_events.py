@@ -22,7 +22,8 @@ R = TypeVar("R", Route, NoRouteNow)
 
 
 def dated(event: Event, written: Mapping[str, datetime | None]) -> Event:
-    """The event with `written_at`: the time at which the first of its returned deliveries was written to Kafka."""
+    """The event, which gets `written_at` if it is about open deliveries. This is the time at which the first of its
+    returned deliveries was written to Kafka."""
     if not isinstance(event, OpenDeliveriesAssigned | OpenDeliveriesWaiting):
         return event
     times = [at for delivery in event.deliveries if (at := written.get(delivery.delivery_id)) is not None]

@@ -20,7 +20,7 @@ class NoRoute:
 
 @dataclass(frozen=True, slots=True)
 class NoRouteNow:
-    """No profile can send the open delivery now, but one may later, so the delivery waits."""
+    """No profile can send the delivery now, but a profile may be able to later. So the delivery waits."""
 
     reason: str
 

@@ -38,18 +38,18 @@ class Routing:
     """The profile of each recipient, in the order of the recipients; "" for a suppressed recipient. The tuple is empty
     if the record is refused or its deliveries wait for a profile."""
     passed_over: Mapping[str, str] = field(default_factory=dict[str, str])
-    """The reason for each profile that was not eligible."""
+    """The reasons of the profiles that were not eligible. A stored decision has only the first of them."""
     refused: str | None = None
-    """Why no profile takes the record."""
+    """Why the whole record is refused. None: it is not refused."""
     reasons: Mapping[ProfileId, str] = field(default_factory=dict[ProfileId, str])
     """The reason for each candidate's share."""
     suppressed: Mapping[str, str] = field(default_factory=dict[str, str])
-    """The reason for each recipient who gets no delivery."""
+    """The reason for each suppressed recipient, who gets no delivery."""
     assigned_at: datetime | None = None
-    """The time of the decision, which no other decision of this router process has. None: the record was refused, or an
+    """The time of the decision, which no other decision of this router process has. None: this is only a preview, or an
     older version of the router decided."""
     waiting: str | None = None
-    """Why no profile can send now. The deliveries wait without a profile, except the suppressed ones."""
+    """Why no profile can send now, so that all deliveries wait except the suppressed ones. None: they do not wait."""
 
     @property
     def key(self) -> RecordKey:
@@ -243,8 +243,8 @@ def terminal_outcomes(request: OpenMessageRequested, routing: Routing) -> list[T
 
 
 def weights(package: Package, states: Mapping[str, ProfileState]) -> dict[str, int]:
-    """The operator's weight of each profile. If there is none, it is computed from daily limit, limit factor and
-    health."""
+    """The weight of each profile. If the operator has set none, the weight is computed from daily limit, limit factor
+    and health."""
     room = {
         profile.profile_id: profile.limits.per_day * _usable_share(states.get(profile.profile_id))
         for profile in package.profiles
@@ -259,7 +259,8 @@ def weights(package: Package, states: Mapping[str, ProfileState]) -> dict[str, i
 def bound_profiles(
     included: Sequence[str], talks_to: Mapping[str, str], candidates: Candidates
 ) -> dict[int, ProfileId]:
-    """The eligible profiles of the recipients with a conversation, by the index of the recipient."""
+    """The profile of each recipient with a conversation, by the recipient's index. Profiles that are not eligible are
+    left out."""
     eligible = set(candidates.eligible)
     profiles = ((index, talks_to.get(recipient)) for index, recipient in enumerate(included))
     return {index: ProfileId(profile) for index, profile in profiles if profile is not None and profile in eligible}

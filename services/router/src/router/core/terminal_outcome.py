@@ -18,7 +18,8 @@ from spreader.contract.ids import delivery_id
 
 @dataclass(frozen=True, slots=True)
 class TerminalOutcome:
-    """`rejected` and `suppressed`: the delivery never had a profile. `failed`: at least one profile tried it."""
+    """`rejected` and `suppressed`: the delivery ended when the router read its request. `failed`: the delivery was
+    returned to the router, and no profile can send it."""
 
     package_id: str
     message_id: str
@@ -28,7 +29,7 @@ class TerminalOutcome:
     status: Literal["rejected", "suppressed", "failed"]
     reason: str
     profile_id: str | None = None
-    """The last profile that tried the delivery."""
+    """The last profile that tried the delivery. None: no profile has tried it."""
     attempt: int = 1
     callback_partition: int | None = None
     """The partition of the callback topic from which the waiting caller gets the result. None: no caller waits."""

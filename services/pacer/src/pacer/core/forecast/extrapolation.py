@@ -7,7 +7,7 @@ from itertools import accumulate, pairwise
 HOUR = timedelta(hours=1)
 
 Curve = Counter[datetime]
-"""The number of releases in each hour. The key of an hour is its begin in UTC."""
+"""The number of releases in each hour. The key of an hour is the time at which it begins, in UTC."""
 
 
 def hour_of(at: datetime) -> datetime:

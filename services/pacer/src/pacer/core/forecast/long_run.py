@@ -1,6 +1,6 @@
 """Long run: computes the time at which a queue will be empty, from the pace that a profile keeps and from its limits.
 
-The first releases of a queue are too few to show this pace. They come faster, because the tempo slows down only after
+The first releases of a queue do not show this pace. They come faster, because the tempo lengthens the gaps only after
 two hours, and a limit holds nothing until it is full.
 """
 
@@ -23,7 +23,7 @@ HALVINGS = 24
 @dataclass(frozen=True, slots=True)
 class LongRun:
     """`released`: the simulated releases, in order. `reached`: the time up to which the profile was simulated.
-    `position`: the place of each gap that the forecast chooses, between the shortest gap (0) and the longest (1).
+    `position`: where each gap of the forecast lies between the shortest gap (0) and the longest (1).
 
     `is_own_pace`: whether the simulated releases show the profile's own pace. They do not if the package's own daily
     limit held most of them, or if the simulation was cut.
@@ -41,9 +41,9 @@ class LongRun:
         return self.snapshot.rules.hours.next_active(max(self._bounds()))
 
     def _bounds(self) -> Iterator[datetime]:
-        """The times of the last release: by the pace alone, by the average pace of a long simulation, and by each limit
-        of a day or longer. With a limit of N in a window, a release can come at the earliest one window after the
-        release that is N places before it."""
+        """Estimates of the time of the last release, of which the latest counts: one by the pace alone, one by the
+        average pace of a long simulation, and one by each limit of a day or longer. With a limit of N in a window, a
+        release can come at the earliest one window after the release that is N places before it."""
         limits, waiting = self.snapshot.rules.limits, self.snapshot.load.waiting
         kept, gap = self._pace()
         past = [at for at in sorted(self.snapshot.releases) if at > self.now - DAY]
@@ -64,8 +64,8 @@ class LongRun:
                 yield _advanced(self.snapshot.rules.hours, self.now + windows * window, gap * left)
 
     def _at(self, number: int, past: Sequence[datetime], gap: float) -> datetime:
-        """The time of release `number`: as it happened, as simulated, or, after the simulated ones, by the pace alone.
-        Number 0 is the oldest release of the last day."""
+        """The time of release `number`. Number 0 is the oldest release of the last day. A past or simulated release has
+        its own time. The times of the releases after these follow from the pace alone."""
         if number < len(past):
             return past[number]
         number -= len(past)
@@ -81,7 +81,7 @@ class LongRun:
 
 def kept_pace(rules: Rules) -> Pace:
     """The steady pace of a long queue. The number of releases in two hours decides the gap, and the gap decides that
-    number. At this pace both agree."""
+    number. At the steady pace, gap and number agree."""
     active = rules.hours.active_seconds_a_day
     span = min(TEMPO_SPAN.total_seconds(), active)
 
@@ -101,7 +101,7 @@ def _advanced(hours: Hours, at: datetime, seconds: float) -> datetime:
     at = hours.next_active(at) + days * DAY
     end = at + timedelta(seconds=left)
     for _ in range(4):
-        # each turn extends the end by the inactive hours into which the turn before has extended it
+        # each turn adds the active seconds that are still missing, because a part of the time before `end` is inactive
         missing = left - hours.active_seconds(at, min(end, at + DAY))
         if missing <= 1:
             break

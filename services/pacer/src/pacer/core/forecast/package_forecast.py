@@ -37,7 +37,8 @@ class ProfileForecast:
 class PackageForecast:
     profiles: Mapping[str, ProfileForecast]
     curve: Mapping[datetime, Mapping[str, int]]
-    """How many deliveries each profile releases in each hour. The key of an hour is its begin in UTC."""
+    """How many deliveries each profile releases in each hour. The key of an hour is the time at which it begins, in
+    UTC."""
     counted_until: datetime | None
     """The curve is simulated up to this time. After it, the curve is extrapolated from the simulated pace. None: the
     whole curve is simulated."""

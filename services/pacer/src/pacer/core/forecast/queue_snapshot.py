@@ -38,8 +38,8 @@ class QueueSnapshot:
     added: Sequence[HeldDelivery] = ()
     """The message's held deliveries. They are released after those in `ahead`."""
     gone: int = 0
-    """The number of the message's deliveries that are not held any more. They count as released at the begin of the
-    forecast."""
+    """The number of the message's deliveries that are not held any more. They count as released when the forecast
+    begins."""
     position: float = 0.5
     """The position of the next gap in its range, as in `Facts`."""
 
