@@ -17,7 +17,7 @@ from spreader.contract.ids import Id, PhoneNumber, conversation_id
 
 
 class PreviewRequest(BaseModel):
-    """An open message that nobody has requested yet."""
+    """An open message that is not requested yet."""
 
     package_id: Id
     recipients: NonNegativeInt

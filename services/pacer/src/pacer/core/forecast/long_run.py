@@ -23,7 +23,7 @@ HALVINGS = 24
 @dataclass(frozen=True, slots=True)
 class LongRun:
     """`released`: the simulated releases, in order. `reached`: the time up to which the profile was simulated.
-    `position`: where each gap of the forecast lies between the shortest gap (0) and the longest (1).
+    `position`: where each gap of the forecast is between the shortest gap (0) and the longest (1).
 
     `is_own_pace`: whether the simulated releases show the profile's own pace. They do not if the package's own daily
     limit held most of them, or if the simulation was cut.
