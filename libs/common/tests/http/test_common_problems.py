@@ -1,11 +1,12 @@
 """Problems: every exception of an app becomes one shape, whose `type` is a path that describes it."""
 
 from collections.abc import AsyncGenerator
-from typing import Annotated
+from typing import Annotated, Any
 
 import httpx
 import pytest
-from fastapi import FastAPI, HTTPException, Path
+import structlog
+from fastapi import FastAPI, HTTPException, Path, Request
 from pydantic import BaseModel
 from sqlalchemy.exc import DBAPIError
 
@@ -50,6 +51,10 @@ def order_app() -> FastAPI:
 
     @app.post("/orders")
     async def add(order: Order) -> None: ...
+
+    @app.put("/orders")
+    async def replace(request: Request) -> int:
+        return len(await request.body())
 
     problems.install(app, KINDS, count=lambda kind: counted.append(kind.code))
     return app
@@ -125,3 +130,21 @@ async def test_headers_say_when_to_come_back_and_what_is_allowed(http: httpx.Asy
 
 async def test_an_unknown_kind_of_problem_is_not_found(http: httpx.AsyncClient) -> None:
     assert (await http.get("/problems/nothing")).status_code == 404
+
+
+async def test_a_caller_that_leaves_while_it_sends_the_body_is_no_failure() -> None:
+    """Red before: it was counted and logged as a defect with status 500."""
+    counted.clear()
+    came = iter([{"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}])
+    statuses = list[int]()
+
+    async def receive() -> dict[str, Any]:
+        return next(came)
+
+    async def send(message: Any) -> None:
+        statuses.extend([message["status"]] if "status" in message else [])
+
+    scope = {"type": "http", "method": "PUT", "path": "/orders", "query_string": b"", "headers": []}
+    with structlog.testing.capture_logs() as logged:
+        await order_app()(scope, receive, send)
+    assert (counted, logged, statuses) == ([], [], [400])

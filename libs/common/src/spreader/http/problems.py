@@ -15,6 +15,7 @@ from fastapi.responses import Response
 from pydantic_core import to_json
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.routing import Route
 
 from spreader.runtime.postgres import is_transient
@@ -157,9 +158,15 @@ def install(
     usual: dict[type[Exception], ProblemOf] = dict.fromkeys(
         (Problem, RequestValidationError, SQLAlchemyError, OSError, TimeoutError, Exception), _usual_problem
     )
+    app.add_exception_handler(ClientDisconnect, _left)
     app.add_api_route("/problems/{code}", describe, include_in_schema=False)
     for exception, problem_of in {**usual, HTTPException: http_problem, **(own or {})}.items():
         app.add_exception_handler(exception, handler(problem_of))
+
+
+async def _left(_: Request, __: Exception) -> Response:
+    """The caller left while it sent the body, so it does not read this response. The service did not fail."""
+    return Response(status_code=MALFORMED.status)
 
 
 def _usual_problem(request: Request, error: Exception) -> Problem:
