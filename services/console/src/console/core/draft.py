@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from console.core import formats
 from console.core.setting_texts import NO_LIMIT, SettingField
 
 Values = Mapping[str, Any]
@@ -79,9 +80,11 @@ def parse(field: SettingField, typed: Any) -> Any:
 def format_value(field: SettingField, value: Any) -> Any:
     """Turn a value of the API into the value of the field's input element.
 
-    Lists, times and dates become a text. All other values stay as they are.
+    Numbers, lists, times and dates become a text. All other values stay as they are.
     """
     match field.kind:
+        case "number":
+            return "" if value is None else formats.plain(value)
         case "own_limit":
             return "" if value == FOLLOW_PACKAGE else NO_LIMIT if value is None else str(value)
         case "windows":
@@ -159,9 +162,9 @@ def _number(typed: Any) -> int | float | None:
         return None
     try:
         number = float(str(typed).replace("\u202f", "").replace(" ", ""))
-    except ValueError:
+        return int(number) if number == int(number) else number
+    except (ValueError, OverflowError):  # `int` does not take "nan" and "inf"
         raise InvalidValue("a number, such as 20") from None
-    return int(number) if number == int(number) else number
 
 
 def _own_limit(field: SettingField, typed: str) -> Any:

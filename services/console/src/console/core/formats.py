@@ -1,6 +1,7 @@
 """Formats: numbers, durations and times as texts with their units."""
 
 from datetime import datetime, timedelta
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 UNKNOWN = "not known"
@@ -12,6 +13,11 @@ _STEPS = ((86_400, "d"), (3_600, "h"), (60, "min"))
 def count(number: int | None) -> str:
     """A number with thin spaces between groups of three digits: `1 234 567`. A dash if the number is unknown."""
     return DASH if number is None else f"{number:,}".replace(",", "\u202f")
+
+
+def plain(number: float) -> str:
+    """A number as people type it, with all its digits: `1000000`, `0.5`."""
+    return f"{Decimal(str(number)).normalize():f}"
 
 
 def share(part: float | None) -> str:

@@ -42,7 +42,8 @@ async def show(page: LivePage, package_id: str) -> None:
         latest = context.latest(messages)
         if latest is None or latest.kept_days is None:
             return join()
-        return tag("p", f"A message is deleted {latest.kept_days:g} days after its last event.", class_="soft small")
+        days = formats.plain(latest.kept_days)
+        return tag("p", f"A message is deleted {days} days after its last event.", class_="soft small")
 
     page.live_html(placeholder)
     page.fade_when_old(page.live_rows(render, "stack tight"), lambda: context.is_old(messages))

@@ -142,8 +142,6 @@ def _shown(field: SettingField, value: Any) -> Any:
             return bool(value)
         case "choice" | "zone":
             return value
-        case "number":
-            return "" if value is None else f"{value:g}"
         case _:
             return value or ""
 
