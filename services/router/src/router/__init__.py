@@ -1,2 +1,2 @@
-"""Router: assigns a profile to each delivery. The conversation decides for a reply, and a strategy for an open
-message."""
+"""Router: assigns a profile to each delivery. For a reply, the conversation decides. For an open message, a strategy
+decides."""

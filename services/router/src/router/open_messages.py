@@ -1,8 +1,9 @@
 """Open message router: the handler that assigns a profile to each delivery of an open message.
 
-Delivery promise: decide once, then publish until acknowledged. The decision on a record is stored (one row) before its
-events are published, and the record's offset is committed after that. After a crash in between, the router publishes
-the same events again, and their readers drop the repeats. It never makes another decision (decision 0004).
+Delivery promise: decide once, then publish until acknowledged. The router first stores the decision on a record. Then
+it publishes the events that follow from the decision, and last it commits the record's offset. After a crash in
+between, the router publishes the same events again, and their readers drop the repeats. It never makes another decision
+(decision 0004).
 
 If a recipient was suppressed before a message was requested, the recipient must not get this message. So the router
 first reads the changes of consent up to now (decision 0018).

@@ -35,8 +35,8 @@ from spreader.kafka.offset_store import Deduplicator
 from spreader.runtime.rows import arrays
 
 AGREED_AFTER = timedelta(seconds=1)
-"""A delivery that joins a waiting queue waits there at least this wall time. Then the pacer looks whether a profile can
-send."""
+"""A delivery that joins a waiting queue waits there at least this wall time. By then, router and pacer usually agree on
+which profiles can send."""
 
 
 @dataclass(frozen=True, slots=True)

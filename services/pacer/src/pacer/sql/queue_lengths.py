@@ -20,8 +20,8 @@ class QueueLength:
 
 
 IN_QUEUE_ORDER = text("SELECT set_config('enable_bitmapscan', 'off', true), set_config('enable_seqscan', 'off', true)")
-"""Right after a large intake the planner believes that few deliveries are held. It would then read all of a queue to
-find the first ones."""
+"""Makes Postgres read an index in its order. Right after a large intake, the planner believes that few deliveries are
+held. Without this statement, Postgres would then read all of a queue to find the first deliveries."""
 
 QUEUE_LENGTHS = text("""
 SELECT asked.profile_id, CASE WHEN is_long THEN coalesce(kept.assigned_until, asked.assigned_until)

@@ -134,7 +134,7 @@ SELECT profile_id, count(*) AS deliveries FROM pacer.contact
 WHERE profile_id = ANY (CAST(:profile_ids AS text[])) AND unanswered
   AND opened_at > CAST(:now AS timestamptz) - interval '30 days'
 GROUP BY profile_id""")
-"""`deliveries`: the first messages to these contacts."""
+"""In these rows, `deliveries` is the number of contacts that have not answered."""
 
 QUEUE_PARTS = text("""
 SELECT profile_id, rank, cold,

@@ -55,8 +55,8 @@ def find_candidates(
 ) -> Candidates:
     """The candidates for a delivery of this lane, in the order of the package.
 
-    The result for a package is remembered until its configuration or the state of one of its profiles changes. Most
-    deliveries have not been tried yet, so they have the same candidates.
+    Most deliveries have not been tried yet, so they have the same candidates. The result for them is remembered until
+    the package's configuration or the state of one of its profiles changes.
 
     In the open lane, backup profiles are candidates only while there is no other candidate. A reply cannot wait. So in
     the reply lane, profiles whose sessions are not working become candidates too, in two cases: if there is no other
