@@ -32,4 +32,4 @@ it."""
 
 PROFILES_STAY_DUE = text("""
 UPDATE pacer.profile SET look_at = :now WHERE profile_id = ANY (CAST(:profile_ids AS text[]))""")
-"""These profiles stay due, but profiles that were due before `now` have their turn first."""
+"""Keeps these profiles due. Other profiles that were due before `now` have their turn first."""

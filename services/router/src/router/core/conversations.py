@@ -26,9 +26,9 @@ class Conversation:
     recipient: str
     profile_id: str
     customer_at: datetime | None = None
-    """When the customer last wrote to `profile_id`."""
+    """When the customer last wrote to `profile_id`. None: the customer never has."""
     sent_at: datetime | None = None
-    """When `profile_id` last sent to the customer."""
+    """When a profile of the package last sent to the customer. None: no profile has."""
 
     @property
     def key(self) -> ConversationKey:
