@@ -70,7 +70,7 @@ class Clock:
 
 
 def clock_from_environment() -> Clock:
-    """The clock that `SPREADER_CLOCK` describes. Without this variable, it is wall time.
+    """The clock that `SPREADER_CLOCK` describes. Without this variable, the clock is wall time.
 
     Raises ValueError when only `SPREADER_CLOCK_SPEED` is set, because the processes would not agree on when the fast
     clock began. `make up` computes `SPREADER_CLOCK` from the speed. Any other deployment must compute it too.

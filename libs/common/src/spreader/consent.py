@@ -21,7 +21,8 @@ RecipientKey = tuple[str, str]
 
 
 def objection(listed: Collection[ConsentKind], opted_in_only: bool) -> str | None:
-    """Why a package may send a recipient no open message. None: it may send one. `listed`: the recipient's lists."""
+    """Why a package must not send an open message to a recipient. None: it may send one. `listed`: the lists that the
+    recipient is on."""
     if "suppression" in listed:
         return SUPPRESSED
     if opted_in_only and "opt_in" not in listed:
@@ -71,7 +72,8 @@ class ConsentTable:
     async def fold(self, connection: AsyncConnection, changes: Sequence[ConsentChanged]) -> list[ConsentChanged]:
         """Apply the changes; returns the newest one of each package, recipient and list.
 
-        A change that is older than the stored one has no effect and is not returned: it was read again, in a replay.
+        A change that is older than the stored one has no effect and is not returned, because it is an old record that
+        was read again.
         """
         newest: dict[str, ConsentChanged] = {}
         for change in changes:
@@ -88,7 +90,8 @@ class ConsentTable:
     async def of(
         self, connection: AsyncConnection, recipients: Collection[RecipientKey]
     ) -> Mapping[RecipientKey, set[ConsentKind]]:
-        """The lists of each recipient, of the package and of all packages. Recipients without a list are left out."""
+        """For each recipient, the lists that contain the recipient: lists of the package, and lists of all packages.
+        Recipients without a list are left out."""
         keys = [_Recipient(*key) for key in sorted(recipients)]
         lists: dict[RecipientKey, set[ConsentKind]] = {}
         for row in fetched(_Listing, await connection.execute(self._sql(_SELECT), arrays(_Recipient, keys))):

@@ -120,8 +120,8 @@ class RequestSummary:
 
 
 class NextRelease(TypedDict):
-    """When the next delivery will be released, and what it waits for. `next_release` is null while the time is
-    unknown."""
+    """When a delivery will be released, and what it waits for. In the answer for a queue, this is the delivery that
+    goes first. `next_release` is null while the time is unknown."""
 
     next_release: datetime | None
     bound: str

@@ -138,7 +138,8 @@ class Gateway(Setting):
 
 
 class Profile(Setting):
-    """One WhatsApp account. `limits` are its limits in force: those of the package, except where it has its own."""
+    """One WhatsApp account. `limits` are the limits that the operator set: those of the package, except where the
+    profile has its own."""
 
     profile_id: Id
     name: Name

@@ -470,7 +470,7 @@ class DeliveryOutcome(Event):
     """The outcome of a delivery changed.
 
     `deferred`: the delivery was certainly not sent. If `not_before` is set, the pacer holds it again on the same
-    profile. Otherwise it also went back to the router (`DeliveryReturned`) and waits for another profile. `sent`: the
+    profile. Otherwise a `DeliveryReturned` gave it back to the router, and it waits for another profile. `sent`: the
     gateway has accepted it. `acknowledged`: WhatsApp's server has it (one tick).
     """
 
@@ -605,7 +605,8 @@ class MessageCancelled(Event):
 
 
 class ConsentChanged(Event):
-    """A recipient was added to a package's suppression or opt-in list, or removed from it.
+    """A recipient was added to a suppression or opt-in list, or removed from it. The list is that of one package or of
+    all packages.
 
     A removal is an event and not a tombstone, so that a reader can keep its own table from these events alone.
     """
@@ -831,7 +832,7 @@ class MessageRouted(Callback):
     distribution: dict[str, int]
     rejected: int = 0
     suppressed: int = 0
-    """Recipients to whom the package may not open a conversation."""
+    """The number of recipients to whom the package must not send open messages."""
     waiting: int = 0
     """Deliveries that wait without a profile, because none can send now."""
     reason: str | None = None

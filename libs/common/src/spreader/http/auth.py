@@ -47,7 +47,8 @@ def internal_only(token: str | None) -> list[Middleware]:
 class InternalTokenMiddleware:
     """ASGI middleware. Refuses every call that does not show `token`, except those of `OPEN_PATHS`.
 
-    Without a token it refuses all other calls: a service must not be open because somebody forgot a setting.
+    If `token` is None, it refuses all other calls, because a service must not be open only because somebody forgot a
+    setting.
     """
 
     def __init__(self, app: ASGIApp, token: str | None) -> None:

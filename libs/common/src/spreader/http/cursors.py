@@ -54,7 +54,7 @@ class PageRequest:
 
     @classmethod
     def of(cls, path: str, parameters: Iterable[tuple[str, str]], limit: int, cursor: str | None) -> "PageRequest":
-        """The page that a request asks for. `parameters` are all of its query. Raises InvalidCursor."""
+        """The page that a request asks for. `parameters`: all those of its query. Raises InvalidCursor."""
         filters = urlencode(sorted((name, value) for name, value in parameters if name not in _PAGE_PARAMETERS))
         first = cls(path, filters, limit, None)
         return first if cursor is None else replace(first, after=decode_cursor(first.list_name, cursor))

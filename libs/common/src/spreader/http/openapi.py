@@ -27,7 +27,8 @@ _REFERRED = re.compile(r"^#/components/schemas/(.+)$")
 JSON = "application/json"
 _CONTROLS = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"
 _PATTERNS = {None: f"^[^{_CONTROLS}]*$", r"\S": rf"^[^{_CONTROLS}]*[^\s{_CONTROLS}][^{_CONTROLS}]*$"}
-"""The patterns of texts without control characters, by the patterns of the shapes."""
+"""For each pattern of a text in a shape, the pattern that also forbids control characters. None: the text has no
+pattern in its shape."""
 
 
 TimeText = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
@@ -98,7 +99,7 @@ def may_lack(*names: str) -> Callable[[Schema], None]:
 def install(
     app: FastAPI, kinds: Iterable[ProblemKind], title: str, security: Mapping[str, Any] | None = None, **metadata: Any
 ) -> None:
-    """Let `app.openapi` return the document of the whole API. It is made when somebody asks for it first.
+    """Let `app.openapi` return the document of the whole API. The first call makes the document.
 
     `kinds`: the problems of the API. `security`: the security schemes, if FastAPI does not know them. `metadata`:
     further arguments of FastAPI's `get_openapi`.

@@ -26,7 +26,7 @@ FETCH_WAIT_MS = 5_000
 """A broker answers a fetch as soon as there is a record. Without records, it answers after this time. It must be
 shorter than REQUEST_TIMEOUT_MS."""
 TRIAL_WAIT_MS = 500
-"""The in-memory broker of a trial looks for records only from time to time."""
+"""Used in a trial instead of FETCH_WAIT_MS, because the in-memory broker looks for records only from time to time."""
 FETCHES = "fetches"
 """The name of the connections on which a client sends nothing but fetches."""
 PARTIAL_WAIT_MS = 100
@@ -49,7 +49,8 @@ def fetch_wait_ms(settings: Settings) -> int:
 
 @dataclass(frozen=True, slots=True)
 class NothingFetched:
-    """What a fetcher gets instead of an answer. It then makes its next request, with the positions of then."""
+    """What a fetcher gets instead of an answer. It then makes its next request, with the positions that it has by
+    then."""
 
     topics: tuple[()] = ()
 
@@ -178,7 +179,7 @@ class GatheredCommits:
         await self.flush()
 
     async def _commit(self) -> None:
-        """Offsets of partitions that another member of the group has now are dropped, because that member commits
+        """Drops the offsets of partitions that another member of the group has now, because that member commits
         them."""
         async with self._committing:
             assigned = set(self._consumer.assignment())

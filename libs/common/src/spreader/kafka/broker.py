@@ -25,7 +25,8 @@ _start_producer = AIOKafkaProducer.start
 
 @dataclass
 class _Opened:
-    """The connections of a client that is being started. None: it has started, and keeps them itself."""
+    """The connections of a client that is being started. None: the start has ended. Then the client keeps them itself,
+    or they are closed."""
 
     connections: list[AIOKafkaConnection] | None = field(default_factory=list[AIOKafkaConnection])
 

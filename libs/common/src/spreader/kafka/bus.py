@@ -1,4 +1,7 @@
-"""Bus: the port through which a service publishes its events, and the records that Kafka refuses."""
+"""Bus: the port through which a service publishes its events.
+
+Kafka refuses some records for good. This module recognises and reports them.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -127,7 +127,7 @@ class KafkaBus:
 
     async def publish_envelopes(self, *envelopes: Envelope) -> None:
         try:
-            async with asyncio.timeout(PUBLISH_SECONDS):  # aiokafka limits the time of each step, but not of all
+            async with asyncio.timeout(PUBLISH_SECONDS):  # aiokafka limits only each single step
                 if len(envelopes) == 1:  # the usual case, which needs no task
                     errors: Sequence[Exception | None] = [await self._publish(envelopes[0])]
                 else:

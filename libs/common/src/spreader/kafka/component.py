@@ -131,8 +131,8 @@ class KafkaComponent(Probe):
 
     @property
     def behind_seconds(self) -> float:
-        """How many seconds ago a consumer fell behind: it has not fetched all records of a check of that time. If
-        several consumers are behind, the longest time counts. 0: no consumer is behind."""
+        """How many seconds ago a check found records that a consumer has still not fetched. If several consumers are
+        behind, the longest time counts. 0: no consumer is behind."""
         return time.monotonic() - min(behind.since for behind in self._behind.values()) if self._behind else 0.0
 
     def _lost_groups(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""Dead letter: a record that cannot be handled or published, kept in a topic of its own with the reason."""
+"""Dead letter: a record that cannot be handled or published. It is kept in the dead letter topic with the reason."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ REASON_CHARACTERS_MAX = 2_000
 HEADER_PREFIX = "dead_letter_"
 WITHOUT_BODY = f"{HEADER_PREFIX}without_body"
 ENDED = f"{HEADER_PREFIX}ended"
-"""The deliveries of the record have ended, so a replay would send them after their end."""
+"""This header says that the deliveries of the record have ended. A replay would send them after their end."""
 
 
 async def send_to_dead_letter(

@@ -69,9 +69,9 @@ class DeadLetter:
     failed_again: bool
     """Whether it was replayed before and failed again."""
     without_body: bool = False
-    """The record was too large for the dead letter topic too, so it cannot be replayed."""
+    """Whether the record was too large for the dead letter topic too. Then it cannot be replayed."""
     has_ended: bool = False
-    """Its deliveries have ended, so it is not replayed."""
+    """Whether its deliveries have ended. Then it is not replayed."""
 
     @property
     def position(self) -> Position:

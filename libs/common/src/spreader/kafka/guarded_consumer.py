@@ -77,7 +77,7 @@ class RecreatedTopic(ConnectionError):
 
 Handler = Callable[[Sequence[Received[E]]], Awaitable[None]]
 Ends = Callable[[E, str], Sequence[Event]]
-"""The events that end what a record asks for, with the reason."""
+"""Returns the events that end what a record asks for. The second argument is the reason."""
 Partition = tuple[str, int]
 """A topic and the number of one of its partitions."""
 
@@ -103,7 +103,8 @@ class GuardedConsumer(Generic[E]):
     ends: Ends[E] | None = None
     """Makes the events that end the deliveries of a record that Postgres refuses. Such a record is not replayed."""
     ignored_publisher: str | None = None
-    """The consumer skips the records of this service. It is the handler's own service, which knows them already."""
+    """The consumer skips the records that this service published. It is the handler's own service, so it knows them
+    already. None: no record is skipped."""
     last_call: float = field(default_factory=time.monotonic, init=False)
     reader: Reader = field(default=lambda: None, init=False)
     in_progress: Mapping[Partition, Record] = field(default_factory=dict[Partition, Record], init=False)
@@ -132,8 +133,8 @@ class GuardedConsumer(Generic[E]):
         self.reader = subscribe(broker, settings, subscription, self.on_records)
 
     def rewind(self, topic: str) -> None:
-        """Read a topic from the beginning, because it was created again. If a batch is in progress, FastStream may seek
-        back to it when it fails. So the next batch then makes the consumer seek to the beginning once more."""
+        """Read a topic from the beginning, because it was created again. If a batch is in progress and fails,
+        FastStream may seek back to that batch. So the next batch makes the consumer seek to the beginning once more."""
         if self.in_progress:
             self._to_rewind.add(topic)
         self._seek(dict.fromkeys(self._partitions_of({topic}), 0))
@@ -146,7 +147,7 @@ class GuardedConsumer(Generic[E]):
                 raise RecreatedTopic(self._partitions_of(self._to_rewind))
             await self._on_records(records)
         except RecreatedTopic as recreated:
-            # FastStream commits these positions, because this method returns without an error.
+            # FastStream then commits the positions set here, because this method returns without an error.
             firsts = {partition: record.offset for partition, record in self.in_progress.items()}
             self._seek({**firsts, **dict.fromkeys(recreated.partitions, 0)})
             self._to_rewind.clear()

@@ -119,7 +119,7 @@ class OffsetStore:
         await self._execute(connection, _ADOPT, without)
 
     async def _ids_for(self, skipping: Collection[str], stored: Mapping[Partition, StoredPosition]) -> Ids:
-        """The ids of the topics. Kafka is asked only before a record is skipped, and when the stored id is not the one
+        """The ids of the topics. Kafka is asked only before a record is skipped, or when the stored id is not the one
         that this process knows. So a reader that only moves on asks Kafka nothing."""
         topics = {topic for topic, _ in stored}
         doubtful = {

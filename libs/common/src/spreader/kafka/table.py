@@ -83,7 +83,7 @@ class Table(GrouplessConsumer, Generic[E]):
     async def wait_until_read(self, satisfied: Callable[[], bool], timeout: float) -> bool:
         """Wait until `satisfied()`, or until everything that is now in the topic has been read. Returns `satisfied()`.
 
-        So the wait for a row that does not exist ends as soon as no record is unread.
+        So the wait for a row that does not exist ends as soon as all these records have been read.
         """
         if not satisfied():
             with contextlib.suppress(TimeoutError, *BROKER_ERRORS):
@@ -108,7 +108,7 @@ class Table(GrouplessConsumer, Generic[E]):
         return True
 
     def drop(self, key: str) -> None:
-        """Take the row of a tombstone out of the table."""
+        """Take the row of this key out of the table."""
         self._rows.pop(key, None)
 
     async def start(self) -> None:
@@ -151,8 +151,8 @@ class Table(GrouplessConsumer, Generic[E]):
         """If the topic was created again, read it from its beginning. Otherwise the reader would go on at its old
         offset.
 
-        Rows without versions, such as profile states, are dropped. Stats also reads the states that it published into
-        such a table, and publishes an unchanged state again only if the table does not contain it. Rows with versions
+        Rows without versions, such as profile states, are dropped. Stats needs this: it has a table of the states that
+        it published, and publishes an unchanged state again only if the table does not contain it. Rows with versions
         (packages) stay, because a package goes away only by the record of its removal.
         """
         self._checked_at = time.monotonic()

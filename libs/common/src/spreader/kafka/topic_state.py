@@ -94,7 +94,8 @@ class EndOffsets:
 async def read_records(
     consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]
 ) -> AsyncGenerator[Sequence[Record]]:
-    """All records before `ends`, in batches of one partition each. The partitions are assigned to the consumer."""
+    """All records before `ends`, in batches of one partition each. The caller must have assigned the partitions to the
+    consumer."""
     await consumer.seek_to_beginning(*ends)
     while any([await consumer.position(partition) < end for partition, end in ends.items()]):
         polled = await consumer.getmany(timeout_ms=POLL_MS, max_records=RECORDS_MAX)

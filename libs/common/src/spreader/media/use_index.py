@@ -14,8 +14,8 @@ from obstore.store import ObjectStore
 
 _PREFIX = "used"
 _BUILT = "used_index"
-"""An object with the day on which the index was last completed. The previous version of Spreader stores files without
-an entry."""
+"""An object with the day on which the index was last completed. It is completed again after `BUILD_EVERY`, because the
+previous version of Spreader stores files without an entry."""
 BUILD_EVERY = timedelta(days=30)
 
 

@@ -1,9 +1,9 @@
 """Bounded connection: an asyncpg connection that is dropped if Postgres does not answer in time.
 
 asyncpg and SQLAlchemy limit the time of a statement to half a minute. After a failed statement they roll back, close
-the connection, and close old prepared statements. Each of these steps has no time limit, or another half a minute. A
-task that waits for them keeps its place in the connection pool, and a pool without a free place stops the whole
-service.
+the connection, and close old prepared statements. Some of these steps have no time limit, and the others may take half
+a minute more. A task that waits for them keeps its place in the connection pool, and a pool without a free place stops
+the whole service.
 """
 
 import asyncio

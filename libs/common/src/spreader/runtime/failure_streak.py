@@ -14,8 +14,8 @@ ERROR_CHARACTERS_MAX = 300
 class FailureStreak:
     """A streak is reported after 5 failures in a row, or when the failures have gone on for 60 s.
 
-    The first success ends the streak. It also ends 3 minutes after the last failure. A consumer whose partition went to
-    another process needs this, because it learns nothing of a success there.
+    The first success ends the streak. Without a success, the streak ends 3 minutes after the last failure. A consumer
+    whose partition went to another process needs this, because it learns nothing of a success there.
     """
 
     now: Callable[[], float] = time.monotonic

@@ -32,8 +32,8 @@ class Rehearsal:
 
 @asynccontextmanager
 async def free_connections(engine: AsyncEngine) -> AsyncGenerator[Sequence[AsyncConnection]]:
-    """All connections of the pool that are not in use now, but at least one. A statement is prepared for one
-    connection."""
+    """All connections of the pool that are not in use now, but at least one. A rehearsal needs them all, because a
+    statement is prepared for one connection only."""
     pool: Any = engine.pool
     async with AsyncExitStack() as stack:
         yield [await stack.enter_async_context(autocommit(engine)) for _ in range(max(1, pool.checkedin()))]

@@ -125,7 +125,7 @@ class Retention:
 
 
 def age_seconds(since: datetime | None, until: datetime) -> float:
-    """The seconds from `since` to `until`, or 0 if there is no such time."""
+    """The seconds from `since` to `until`. 0: `since` is None, or is later than `until`."""
     return 0.0 if since is None else max(0.0, (until - since).total_seconds())
 
 
@@ -139,7 +139,8 @@ deleted, the statistics are wrong for a while, and the planner would sometimes c
 
 def deletion_of(old: OldRows) -> TextClause:
     """The statement that deletes the next piece. It reads rows in the order of their age, at most as many as it may
-    delete. Simple rows that another transaction has locked are in use, and are left for the next run."""
+    delete. Without `needed`, rows that another transaction has locked are left for the next run, because they are in
+    use."""
     begin, lock, kept = (">", "", f"AND NOT {old.needed}") if old.needed else (">=", "FOR UPDATE SKIP LOCKED", "")
     return text(f"""
 WITH examined AS MATERIALIZED (
@@ -153,6 +154,6 @@ SELECT (SELECT count(*) FROM examined) AS examined, (SELECT count(*) FROM delete
 
 
 def oldest_of(old: OldRows) -> TextClause:
-    """The statement that finds the age of the oldest row."""
+    """The statement that finds the time from which the age of the oldest row counts."""
     return text(f"""
 SELECT {old.age} FROM {old.table} WHERE {old.where} AND {old.age} < 'infinity' ORDER BY {old.age} LIMIT 1""")

@@ -51,7 +51,7 @@ class _StallLimitProtocol(HttpToolsProtocol):
 
 
 def protocol_with_stall_limit(seconds: float) -> type[asyncio.Protocol]:
-    """The protocol for uvicorn. It cuts a connection whose client reads nothing for `seconds` to twice that."""
+    """The protocol for uvicorn. If a client reads nothing, its connection is cut after `seconds` to twice `seconds`."""
 
     class Protocol(_StallLimitProtocol):
         stall_seconds = seconds

@@ -35,7 +35,7 @@ from spreader.contract.events import (
 from spreader.text.fingerprint import fingerprint
 
 SettledStatus = Literal["sent", "deferred", "returned", "failed", "unknown", "expired", "suppressed", "cancelled"]
-"""The final status of a delivery in the ledger. A `deferred` or `returned` delivery was certainly not sent, and may
+"""The status of a settled delivery in the ledger. A `deferred` or `returned` delivery was certainly not sent, and may
 come back with a newer release or attempt."""
 
 

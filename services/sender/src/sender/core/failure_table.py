@@ -118,7 +118,7 @@ _LINKED = (  # error codes of WhatsApp's server for linked devices, if the gatew
     _pattern(_ANY, r"rate-overlimit|server returned error 429", _TOO_FAST, "429"),
 )
 _LARGE = _pattern(range(413, 414), "", _TOO_LARGE), _pattern(_ANY, r"entity too large", _TOO_LARGE)
-"""WAHA of 2024 answers 500 to a body over 50 MB, other versions and Evolution API answer 413."""
+"""WAHA of 2024 answers 500 to a body over 50 MB. Other versions of WAHA and Evolution API answer 413."""
 
 _WAHA_ENGINES = (
     _pattern(_ANY, r"timed out waiting for message send response", _UNCLEAR),

@@ -33,8 +33,8 @@ VOICE = "audio/ogg; codecs=opus"
 
 
 def file_name(kind: str, mime_type: str, given: str | None) -> str:
-    """The given name, with the extension of the type if it has another one or none. The default name is the kind of
-    content, for example `document.pdf`."""
+    """The given name. If it does not end with an extension of the type, the usual extension is added. The default name
+    is the kind of content, for example `document.pdf`."""
     extensions = EXTENSIONS.get(mime_type.partition(";")[0], ())
     name = (given or "").strip().rstrip(".") or kind
     if not extensions or name.rpartition(".")[2].lower() in extensions:

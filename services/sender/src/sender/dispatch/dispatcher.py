@@ -82,7 +82,7 @@ class Dispatcher:
         return self._look_seconds if next_in is None else min(next_in, self._look_seconds)
 
     async def _claim(self) -> bool:
-        """Whether there was a delivery to claim, and a slot for it."""
+        """Claims due deliveries and begins to send them. Returns whether it claimed any."""
         async with self._free_slots() as free:
             claims = await self._ledger.claim(free, self._not_to_claim())
             self._start_sends(claims)

@@ -47,7 +47,7 @@ class NumberCheck:
 
 
 class MediaSource(Protocol):
-    """Where drivers get the files of messages (`spreader.media.store.Media`)."""
+    """Where drivers get the files of messages (`spreader.media.store.MediaCache`)."""
 
     async def file(self, media: Media, kind: str) -> MediaFile:
         """Raises `MediaRefused` (the file can never be sent) or `MediaUnavailable` (try again later)."""

@@ -88,7 +88,7 @@ def chat_id(number: str) -> str:
 
 
 def full_message_id(number: str, message_id: str) -> str:
-    """The id of a customer's message in the form that every engine takes. WEBJS does not find the id alone."""
+    """The id of a customer's message in the form that every engine takes. WEBJS finds no message by the id alone."""
     return message_id if "_" in message_id else f"false_{chat_id(number)}_{message_id}"
 
 
