@@ -57,6 +57,7 @@ class Round:
 
     async def run(self, *, long: bool) -> Mapping[str, float]:
         await self.system.create_package()
+        await asyncio.sleep(self.lengths.settle)  # until all services have read the package
         await self._first_replies()
         await asyncio.sleep(self.lengths.settle)
         await self._idle()  # before any load, whose receipts arrive for more than a minute

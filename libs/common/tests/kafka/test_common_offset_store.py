@@ -255,3 +255,13 @@ async def waiting_for_a_lock(engine: AsyncEngine) -> None:
     async with engine.connect() as connection:
         while not (await connection.execute(waits)).scalar_one():
             await connection.rollback()
+
+
+async def test_a_missing_position_is_added_and_a_stored_one_stays(engine: AsyncEngine) -> None:
+    await read(engine, records(0, 1, 2))
+    async with engine.begin() as connection:
+        await POSITIONS.add_missing(connection, {("requests", 0), ("requests", 1)})
+        stored = {each.partition: each.next_offset for each in await POSITIONS.positions(connection, ["requests"])}
+    assert stored == {0: 3, 1: 0}
+    await read(engine, records(2, 3) + records(0, partition=1))
+    assert await effects(engine) == [*(("requests", 0, place) for place in range(4)), ("requests", 1, 0)]

@@ -23,6 +23,7 @@ from spreader.kafka.topics import create_topics
 from spreader.runtime.migrations.sql import POSITION_TABLE
 from spreader.runtime.postgres import create_engine
 from spreader.settings import Settings
+from spreader.testing import counted_sql
 
 pytestmark = [pytest.mark.kafka, pytest.mark.postgres]
 
@@ -113,6 +114,18 @@ async def test_a_topic_that_is_recreated_while_a_service_reads_it_is_read_from_i
         await recreate(harness)
         await harness.put(*map(alert, range(10, 13)))
         await reader.has_noted(*range(10, 13))
+        await harness.leave(member)
+
+
+async def test_the_first_record_of_a_partition_finds_its_position_stored(
+    harness: TopicHarness, settings: Settings, engine: AsyncEngine
+) -> None:
+    async with reading(settings, engine) as reader:
+        member = await harness.join(reader.handle)
+        with counted_sql() as sql:
+            await harness.put(alert(1))
+            await reader.has_noted(1)
+        assert [statement for statement in sql.statements if "INSERT" in statement] == []
         await harness.leave(member)
 
 

@@ -3,7 +3,6 @@
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
 
-import asyncpg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -11,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from spreader.runtime.postgres import autocommit, create_engine
 from spreader.runtime.rehearsal import free_connections
 from spreader.settings import Settings
+from spreader.testing import prepared_sql
 
 pytestmark = pytest.mark.postgres
 
@@ -38,22 +38,14 @@ async def test_one_statement_after_the_other_uses_one_connection(engine: AsyncEn
     assert len(used) == 1
 
 
-async def test_after_a_rehearsal_no_connection_prepares_the_statement(
-    engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    prepare, prepared = asyncpg.Connection.prepare, list[str]()
-
-    async def noted(connection: asyncpg.Connection, query: str, **options: object) -> object:
-        prepared.append(query)
-        return await prepare(connection, query, **options)
-
-    monkeypatch.setattr(asyncpg.Connection, "prepare", noted)
-    async with free_connections(engine) as connections:
-        for connection in connections:
-            await connection.execute(STATEMENT)
-    assert len(connections) == len(prepared) == CONNECTIONS
-    async with AsyncExitStack() as stack:
-        for _ in range(CONNECTIONS):
-            connection = await stack.enter_async_context(autocommit(engine))
-            await connection.execute(STATEMENT)
+async def test_after_a_rehearsal_no_connection_prepares_the_statement(engine: AsyncEngine) -> None:
+    with prepared_sql() as prepared:
+        async with free_connections(engine) as connections:
+            for connection in connections:
+                await connection.execute(STATEMENT)
+        assert len(connections) == len(prepared) == CONNECTIONS
+        async with AsyncExitStack() as stack:
+            for _ in range(CONNECTIONS):
+                connection = await stack.enter_async_context(autocommit(engine))
+                await connection.execute(STATEMENT)
     assert len(prepared) == CONNECTIONS

@@ -73,6 +73,7 @@ from spreader.media.store import MediaStore
 from spreader.runtime.loop import Loop
 from spreader.runtime.postgres import create_engine
 from spreader.runtime.postgres_component import PostgresComponent
+from spreader.runtime.rehearsal import Rehearsal
 from spreader.runtime.retention import Retention, retention_loop
 from spreader.runtime.service import Service
 from spreader.telemetry.http_middleware import TraceMiddleware
@@ -121,11 +122,10 @@ def build(settings: IngressSettings) -> FastAPI:
     bus = TimeLimitedBus(KafkaBus(request_broker, "ingress", now))
     webhook_bus = DeadLetterBus(bus, "ingress")
     packages, states = Table(settings, PackageConfigured), Table(settings, ProfileState)
-    callbacks = CallbackConsumer(settings)
+    callbacks, media = CallbackConsumer(settings), MediaStore(settings.media_store, now)
     router = HttpServiceClient("router", settings.router_url, settings.internal_token)
     pacer = HttpServiceClient("pacer", settings.pacer_url, settings.internal_token)
     sender = HttpServiceClient("sender", settings.sender_url, settings.internal_token)
-    media = MediaStore(settings.media_store, now)
     receipts, reconciliation = ReceiptMatcher(engine, webhook_bus), Reconciliation(engine, now)
     relay = Loop("outbox relay", EnvelopeRelay(engine, bus).run_once)
     kafka = KafkaComponent(request_broker, settings, watched=WATCHED, writes=WRITES)
@@ -155,6 +155,7 @@ def build(settings: IngressSettings) -> FastAPI:
             sender,
             KafkaComponent(consumer_broker, settings, consumers, "kafka of the status view"),
             *loops,
+            Rehearsal("rehearsal of the reply lane", handlers.projection.rehearse),
         ],
     )
     config_cache = IngressConfigCache(packages, states, settings.configured_wait_seconds)

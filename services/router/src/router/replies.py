@@ -63,11 +63,10 @@ class ReplyRouter:
             await self.bus.publish(*(event for end in ends for event in self._events(*end)))
 
     async def rehearse(self) -> None:
-        """Prepare the statements of a reply, so that the first reply does not wait for this."""
+        """Prepare the statements of a reply and of its outcome, so that the first reply does not wait for this."""
         async with free_connections(self.store.engine) as connections:
             for connection in connections:
-                await self.store.conversations(connection, [])
-                await self.store.begin_conversations(connection, [])
+                await self.store.rehearse(connection)
 
     async def _wait_for_customer_messages(self, partitions: set[int]) -> None:
         """Wait until earlier messages of the customers are read, because they decide the profile of a reply.

@@ -87,6 +87,15 @@ class ConversationStore:
     def begin(self) -> AbstractAsyncContextManager[AsyncConnection]:
         return self.engine.begin()
 
+    async def rehearse(self, connection: AsyncConnection) -> None:
+        """Prepare the statements of a reply and of its outcome. Nothing is written, because no statement gets a row."""
+        await self.conversations(connection, [])
+        await self.begin_conversations(connection, [])
+        await self.substitutions(connection, [])
+        await connection.execute(_CONVERSATIONS_LOCK, _key_arrays([]))
+        await connection.execute(_MOVE_INSERT, arrays(NewMoveRow, []))
+        await connection.execute(_CONVERSATION_SAVE, arrays(Conversation, []))
+
     async def conversations(
         self, connection: AsyncConnection, keys: Sequence[ConversationKey]
     ) -> dict[ConversationKey, SubstitutedConversation]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-import asyncpg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -11,7 +10,7 @@ from sender.gateways.simulator import SimulatorDriver
 from sender.ledger.postgres import DeliveryLedger
 from sender.testing import FakeGateway, reply
 from sender.testing.lane_runner import run_lane
-from spreader.testing import counted_sql
+from spreader.testing import counted_sql, prepared_sql
 
 pytestmark = pytest.mark.postgres
 
@@ -41,22 +40,16 @@ async def test_the_first_reply_after_a_rehearsal_prepares_no_statement(
     make_ledger: MakeLedger,
     driver: SimulatorDriver,
     gateway: FakeGateway,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Only the statement that adds the row of a new partition is not rehearsed."""
-    prepare, prepared = asyncpg.Connection.prepare, list[str]()
-
-    async def noted(connection: asyncpg.Connection, query: str, **options: object) -> object:
-        prepared.append(query)
-        return await prepare(connection, query, **options)
-
+    """Only the statement that adds the row of a new partition is not rehearsed. It runs before: at the start, for all
+    partitions."""
     ledger = make_ledger("reply")
     async with run_lane(ledger, driver, gateway) as sender:
         await ledger.rehearse()
         async with engine.connect() as connection:
             for table in ("delivery", "unpublished", "position"):
                 assert (await connection.execute(text(f"SELECT count(*) FROM sender.{table}"))).scalar_one() == 0
-        monkeypatch.setattr(asyncpg.Connection, "prepare", noted)
-        await sender.receive(reply("first"))
-        await sender.outcomes(1)
+        with prepared_sql() as prepared:
+            await sender.receive(reply("first"))
+            await sender.outcomes(1)
     assert [query for query in prepared if 'INSERT INTO "sender".position' not in query] == []

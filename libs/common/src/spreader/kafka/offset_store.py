@@ -66,8 +66,8 @@ class OffsetStore:
         """
         ends = _ends(batch)
         stored = await self._locked(connection, ends)
-        if len(stored) < len(ends):  # a partition that is read for the first time
-            await self._execute(connection, _ENSURE, ends)
+        if len(stored) < len(ends):  # a partition that was added after the start of this process
+            await self.add_missing(connection, [(end.topic, end.partition) for end in ends])
             stored = await self._locked(connection, ends)
         firsts = _firsts(batch)
         skipping = {key[0] for key, position in stored.items() if firsts[key] < position.next_offset}
@@ -90,6 +90,12 @@ class OffsetStore:
     async def positions(self, connection: AsyncConnection, topics: Collection[str]) -> Sequence[StoredPosition]:
         parameters = {"cluster_id": self.cluster_id, "topics": sorted(topics)}
         return fetched(StoredPosition, await connection.execute(self._sql(_POSITIONS), parameters))
+
+    async def add_missing(self, connection: AsyncConnection, partitions: Collection[Partition]) -> None:
+        """Add a position at offset 0 for each partition that has none, so that the first record of a partition does not
+        wait for this."""
+        firsts = [StoredPosition(topic, 0, None, partition) for topic, partition in sorted(partitions)]
+        await self._execute(connection, _ENSURE, firsts)
 
     async def drop_beyond(
         self, connection: AsyncConnection, positions: Sequence[StoredPosition], ends: Mapping[Partition, int]
@@ -198,6 +204,7 @@ class OffsetStoreComponent:
         async with self._engine.begin() as connection:
             dropped = await store.drop_beyond(connection, positions, ends)
             await store.adopt(connection, positions, known.ids)
+            await store.add_missing(connection, ends.keys())
         if dropped:
             log.warning(
                 "stored offset is past the end of the topic (recreated?); restarting from the beginning",

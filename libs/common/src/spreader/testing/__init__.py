@@ -181,6 +181,22 @@ def counted_sql() -> Generator[SqlCount]:
         sql_event.remove(Engine, "before_cursor_execute", on_statement)
 
 
+@contextlib.contextmanager
+def prepared_sql() -> Generator[list[str]]:
+    """The statements that this process prepares while the block runs."""
+    prepared, prepare = list[str](), BoundedConnection.prepare
+
+    async def noted_prepare(connection: BoundedConnection, query: str, **options: Any) -> Any:
+        prepared.append(query)
+        return await prepare(connection, query, **options)
+
+    setattr(BoundedConnection, "prepare", noted_prepare)  # noqa: B010 - as above
+    try:
+        yield prepared
+    finally:
+        setattr(BoundedConnection, "prepare", prepare)  # noqa: B010 - as above
+
+
 @contextlib.asynccontextmanager
 async def serving(app: Any, stall_seconds: float = 60.0, send_buffer: int | None = None) -> AsyncGenerator[str]:
     """Serve an ASGI application on a socket; yields its address. `send_buffer`: the bytes that the kernel buffers for a
