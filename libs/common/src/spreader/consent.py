@@ -104,7 +104,7 @@ class ConsentTable:
 
 @dataclass(frozen=True, slots=True)
 class ConsentFollower:
-    """The handler of consent events in a service that only keeps a copy of the lists."""
+    """The handler of consent events for a service that only has to update its copy of the lists."""
 
     engine: AsyncEngine
     deduplicator: Deduplicator

@@ -169,7 +169,8 @@ def field_errors(errors: list[Any], strip: int) -> list[dict[str, str]]:
 def content_errors(error: ValidationError) -> list[dict[str, str]]:
     """The errors of a content, with JSON pointers.
 
-    Pydantic's location of an error begins with the content's type. If it is empty, the type itself is wrong.
+    Pydantic's location of an error begins with the content's type. If no name of a field follows, the type itself is
+    wrong.
     """
     errors = field_errors(list(error.errors(include_url=False)), strip=1)
     return [item if item["pointer"] else item | {"pointer": "/type"} for item in errors]

@@ -1,8 +1,8 @@
 """Webhook caller: calls the webhooks of accounts at the scheduled times, and retries as the real gateways do.
 
-Receipts wait in memory, so they are lost when the process ends. A real gateway may lose receipts too, so no service may
-depend on a receipt. Replies that are scheduled for later are also lost. Messages that a customer has written are stored
-on disk. They are retried, even after a restart, until the webhook accepts them or the gateway stops retrying.
+Receipts wait in memory, so they are lost when the process ends. A real gateway may lose receipts too, so services must
+not depend on receipts. Replies that are scheduled for later are also lost. Messages that a customer has written are
+stored on disk. They are retried, even after a restart, until the webhook accepts them or the gateway stops retrying.
 
 Calls are concurrent. Two calls that are due at the same time may arrive in either order.
 """

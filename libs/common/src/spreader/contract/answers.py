@@ -24,7 +24,7 @@ class RoutingResponse(BaseModel):
     reasons: dict[str, str]
     refused: str | None
     waiting: str | None
-    """Why no profile could send at the time of the decision."""
+    """Why no profile could send at the time of the decision. None: a profile could send, or the record was refused."""
 
 
 class MoveResponse(BaseModel):
@@ -45,7 +45,7 @@ class ConversationResponse(BaseModel):
     warm: bool
     """Whether the customer wrote to the profile within 28 days."""
     over: bool
-    """Whether the last message is so old that the conversation no longer binds."""
+    """Whether the last message is so old that the conversation no longer binds the customer to a profile."""
     history: list[MoveResponse]
 
 

@@ -131,7 +131,7 @@ class Gateway(Setting):
     base_url: str
     account: str
     sealed: str | None = Field(default=None, repr=False)
-    """The encrypted credentials."""
+    """The encrypted credentials. None: the profile has no credentials."""
     holder: str | None = None
     """The owner of the access token or business account. Profiles with the same holder are restricted together. None:
     no other profile uses the same token or business account."""
@@ -182,7 +182,7 @@ class Package(Setting):
     reply_failover: bool = True
     """A reply goes through another profile while the profile of the conversation cannot send."""
     conversation_days: Annotated[int, Field(ge=1, le=3650)] = 180
-    """After this many days without a message, a conversation no longer binds to its profile."""
+    """After this many days without a message, a conversation no longer binds the customer to its profile."""
     paused: bool = False
     profiles: tuple[Profile, ...] = ()
 

@@ -55,7 +55,7 @@ not.
 | `throttled` | too fast for the profile or its gateway | the attempt |
 | `pair` | too many messages from this profile to this one recipient | the attempt |
 | `session` | the profile's session is not ready at its gateway | the attempt |
-| `restricted` | the profile may not open new chats; existing ones work | the profile's open lane |
+| `restricted` | WhatsApp forbids the profile to open new chats; existing ones work | the profile's open lane |
 | `profile` | the profile cannot send in this lane | the profile's lane |
 | `account` | banned, locked or logged out | all lanes of every profile of the same holder |
 | `credentials` | the gateway rejects our credentials or permissions | all lanes of every profile of the same holder |
@@ -452,7 +452,7 @@ class DeliveryReturned(Event):
     expires_at: AwareDatetime | None = None
     """When a reply expires. None for an open delivery, whose expiry is in `options`."""
     quote: GatewayMessageId | None = None
-    """Only a reply has one."""
+    """The gateway's id of the message that a reply quotes. None: nothing is quoted."""
     callback_partition: Partition | None = None
     distribution: Distribution | None = None
     """The strategy by which the router chooses the profile. Only set if the delivery waited without a profile."""
@@ -493,7 +493,7 @@ class DeliveryOutcome(Event):
     not_before: AwareDatetime | None = None
     """With `deferred`: the earliest time at which the delivery may be sent."""
     code: str | None = None
-    """The gateway's error code, such as 131048 or 463."""
+    """The gateway's error code, such as 131048 or 463. None: the gateway reported no code."""
     until: AwareDatetime | None = None
     """The end of a restriction, if the gateway reports it."""
     fingerprint: str | None = Field(default=None, pattern="^[0-9a-f]{16}$")
@@ -605,10 +605,10 @@ class MessageCancelled(Event):
 
 
 class ConsentChanged(Event):
-    """A recipient was added to a suppression or opt-in list, or removed from it. The list is that of one package or of
-    all packages.
+    """A recipient was added to a suppression or opt-in list, or removed from it.
 
-    A removal is an event and not a tombstone, so that a reader can keep its own table from these events alone.
+    The list is that of one package or of all packages. A removal is an event and not a tombstone, so that a reader can
+    keep its own table from these events alone.
     """
 
     topic: ClassVar[str] = "spreader.consent"
@@ -669,7 +669,8 @@ class LaneState(BaseModel):
     closure."""
     cause: str | None = None
     kind: str | None = None
-    """Why the lane is closed: a failure class, or a sign from stats such as `stuck`."""
+    """Why the lane is closed or limited: a failure class, a sign from stats such as `stuck`, or one of `health` and
+    `limit factor`. None: the lane is open and not limited."""
     since: AwareDatetime | None = None
 
 
@@ -757,7 +758,7 @@ class ProfileState(Event):
     reply: LaneState = LaneState()
     limit_factor: Annotated[float, Field(ge=0.1, le=1)] = 1.0
     limit_cause: str | None = None
-    """Why the factor is less than 1."""
+    """Why the limit factor is less than 1. None: it is 1."""
     health: Health | None = None
     """None: not computed yet."""
     risks: tuple[RiskyPattern, ...] = ()
@@ -836,7 +837,7 @@ class MessageRouted(Callback):
     waiting: int = 0
     """Deliveries that wait without a profile, because none can send now."""
     reason: str | None = None
-    """Why deliveries were rejected, or why they wait."""
+    """Why deliveries were rejected, or why they wait. None: no delivery was rejected, and none waits."""
 
     @property
     def event_id(self) -> str:
@@ -874,7 +875,7 @@ class Alert(Event):
     state: Literal["raised", "acknowledged", "cleared"]
     evidence: str
     by: str | None = None
-    """Who acknowledged the alert."""
+    """Who acknowledged the alert. None: nobody has."""
     at: AwareDatetime
 
     @property

@@ -19,7 +19,7 @@ class InvalidCursor(ValueError):
 
 
 class CursorOfAnotherList(InvalidCursor):
-    """It is a cursor, but another list returned it."""
+    """The text is a cursor, but another list returned it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ class FileStream(Response):
     - After a later error the connection ends without the end of the body, which every client reports as an error.
     - When the client has gone, `pieces` is cancelled.
 
-    In each case `pieces` is closed, and then `close` is called, even if no piece was ever requested.
+    At the end `pieces` is closed, and then `close` is called, even if no piece was ever requested.
     """
 
     def __init__(

@@ -44,7 +44,7 @@ class PageBody(TypedDict, Generic[T]):
 
 
 class ShapedBody(dict[str, Any]):
-    """The description of a request body or of a response as OpenAPI has it, without its schema. `install` adds the
+    """The description of a request body or of a response in OpenAPI's form, but without its schema. `install` adds the
     schema of the shape."""
 
     def __init__(

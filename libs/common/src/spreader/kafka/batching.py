@@ -116,7 +116,8 @@ class Fetches:
             connection.close()
 
     def _on_metadata(self, cluster: ClusterMetadata) -> None:
-        """If partitions have moved to another broker, a fetch in flight there does not ask for them."""
+        """Ends the fetches in flight if partitions have moved to another broker, because no fetch asks that broker for
+        them."""
         leaders = {topic: _leaders(cluster, topic) for topic in cluster.topics()}
         if any(leaders.get(topic, before) != before for topic, before in self._leaders.items()):
             self.interrupt()
@@ -214,7 +215,7 @@ class CommitBeforeRevocation(ConsumerRebalanceListener):
 
 
 class PatientConsumer(AIOKafkaConsumer):
-    """Sends its fetches as `Fetches` does."""
+    """Sends its fetches through `Fetches`."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         # aiokafka's fetcher sees by itself when there is something to do. It looks again after this time.
@@ -243,8 +244,9 @@ class PatientConsumer(AIOKafkaConsumer):
 def _free_node_before_done(fetcher: Any) -> None:
     """Let a request of aiokafka's fetcher free its node before its task is done.
 
-    aiokafka frees the node in a callback of the task. If the fetcher's loop wakes between the two, because of a seek or
-    because records were taken, it takes the node for busy and forgets the task. Then it sleeps until its time-out.
+    aiokafka frees the node a little later, in a callback of the task. The fetcher's loop may wake before this callback,
+    because of a seek or because records were taken. Then it takes the node for busy, forgets the task, and sleeps until
+    its time-out.
     """
 
     def freeing(request: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:

@@ -44,8 +44,8 @@ async def _create_conn(*args: Any, **options: Any) -> AIOKafkaConnection:
 
 @wraps(_bootstrap)
 async def _bootstrap_or_close(self: AIOKafkaClient) -> None:
-    """If a client is cancelled while it waits for the first answer, aiokafka forgets its connection without closing
-    it."""
+    """Closes the connections of a client that cannot start. If a client is cancelled while it waits for the first
+    answer, aiokafka alone forgets its connection without closing it."""
     opened = _Opened()
     token = _opened.set(opened)
     try:
@@ -61,7 +61,7 @@ async def _bootstrap_or_close(self: AIOKafkaClient) -> None:
 
 @wraps(_start_producer)
 async def _start_producer_or_stop(self: AIOKafkaProducer) -> None:
-    """If a producer cannot start, FastStream forgets it without stopping it."""
+    """Stops a producer that cannot start. FastStream alone forgets such a producer without stopping it."""
     try:
         await _start_producer(self)
     except BaseException:

@@ -22,8 +22,8 @@ async def send_to_dead_letter(
     """Write `record` to the dead letter topic with the `reason`. If it is too large for this topic, its body is left
     out.
 
-    `record` names its own topic. `origin` says where the record was in Kafka. It is empty if the record never was
-    there.
+    The topic of `record` is the one that the record belongs to. `origin` says where the record was in Kafka. It is
+    empty if the record never was there.
     """
     headers = {
         **record.headers,

@@ -8,14 +8,15 @@ from spreader.media.store import MediaStore
 from spreader.media.use_index import first
 
 FILES_MAX = 100
-"""The most files that a step looks at."""
+"""The most files that one call of `delete_unused` looks at."""
 
 
 @dataclass
 class MediaExpiry:
     store: MediaStore
     _to_index: AsyncIterator[str] | None = field(default=None, init=False)
-    """The files that are still to be added to the index, while it is completed. After a restart this begins again."""
+    """While the index is completed: the files that are still to be added. After a restart, the completion begins
+    again."""
 
     async def delete_unused(self, unused_for: timedelta, files_max: int = FILES_MAX) -> tuple[int, bool]:
         """Delete files that no message has used for this long. Returns how many it deleted, and whether it may have

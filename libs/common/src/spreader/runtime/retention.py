@@ -133,8 +133,9 @@ TAKE_TURN = text("""
 SELECT pg_try_advisory_xact_lock(hashtext('retention'), hashtext(:table)) AS is_mine, statement_timestamp() AS now,
        set_config('enable_seqscan', 'off', true) || set_config('enable_hashjoin', 'off', true)
        || set_config('enable_mergejoin', 'off', true) || set_config('enable_sort', 'off', true) AS planner""")
-"""Also turns off the plans that read whole tables, until the transaction ends. After many rows were inserted or
-deleted, the statistics are wrong for a while, and the planner would sometimes choose such a plan."""
+"""Tries to get the lock of the table. Until the transaction ends, it also turns off the plans that read whole tables.
+After many rows were inserted or deleted, the statistics are wrong for a while, and the planner would sometimes choose
+such a plan."""
 
 
 def deletion_of(old: OldRows) -> TextClause:

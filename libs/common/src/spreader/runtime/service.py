@@ -178,7 +178,8 @@ class _Server(uvicorn.Server):
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def main_loop(self) -> None:
-        """Looks once a second, and when a signal arrives. uvicorn itself looks ten times a second."""
+        """Looks whether the server shall stop: once a second, and when a signal arrives. uvicorn itself looks ten times
+        a second."""
         self._loop = asyncio.get_running_loop()
         while not await self.on_tick(0):
             with contextlib.suppress(TimeoutError):

@@ -17,8 +17,8 @@ def block_probability(base: float, known: bool, same: int, hour: int, sends: int
     """The probability that the customer blocks the account after this message.
 
     It is lower for a customer who knows the account, and higher at night. It is also higher if `same`, the number of
-    other customers who got this content, is large. It grows with `sends`, the number of earlier messages that the
-    customer did not reply to.
+    other customers who got this content, is large. It grows with `sends`. While the customer has not replied to the
+    account's last messages, this is the number of earlier messages. Otherwise it is 0.
     """
     night = hour >= NIGHT[0] or hour < NIGHT[1]
     factor = KNOWN_FACTOR if known else 1.0

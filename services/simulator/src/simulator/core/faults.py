@@ -105,12 +105,12 @@ class SendPlan:
 
     before: tuple[Interruption, ...] = ()
     refusal: Refusal | None = None
-    """The message is not sent. Its ledger line and its answer have this error."""
+    """If set, the message is not sent. Its ledger line and its answer have this error."""
     after: tuple[Interruption, ...] = ()
     answer: Refusal | None = None
-    """The message is sent, but the answer is this error."""
+    """If set, the message is sent, but the answer is this error."""
     failure: str | None = None
-    """The message is accepted, and a receipt reports this failure later."""
+    """If set, the message is accepted, and a receipt reports this failure later."""
     receipts: int = 1
     """How often each receipt is posted."""
     late_seconds: float = 0

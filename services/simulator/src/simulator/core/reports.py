@@ -1,4 +1,4 @@
-"""Reports: events of an account that its gateway may report to the webhook, independent of any send."""
+"""Reports: events of an account itself, such as a ban, that its gateway may report to the webhook."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,8 +21,8 @@ class SessionChanged:
 
 @dataclass(frozen=True, slots=True)
 class TimeLocked:
-    """The account may open no new chats before `until`. Existing chats are not affected. If `until` is None, the lock
-    is over."""
+    """WhatsApp forbids the account to open new chats before `until`. Existing chats are not affected. If `until` is
+    None, the lock is over."""
 
     until: datetime | None
     enforcement: str = "DEFAULT"
@@ -30,7 +30,7 @@ class TimeLocked:
 
 @dataclass(frozen=True, slots=True)
 class Silenced:
-    """The business account may not send at all before `until`, not even replies."""
+    """Meta forbids the business account to send anything before `until`, even replies."""
 
     until: datetime
 

@@ -142,7 +142,7 @@ def _message(raw: bytes) -> CloudMessage:
 
 
 def _files(uploads: MediaUploads, account: GatewayAccount, message: CloudMessage, clock: Clock) -> dict[str, str]:
-    """The digest of the uploaded file that the message refers to."""
+    """The id and the digest of the uploaded file that the message refers to. Empty: it refers to none."""
     if message.file is None or message.file.id is None:
         return {}
     upload = uploads.find(account.account, message.file.id, clock())

@@ -42,7 +42,7 @@ def profile_routes(
             return registered
         registered = await accounts.wait_for(account)
         # Do not send if the caller has disconnected during the wait. The caller may have asked by GET whether the
-        # message was sent. After the answer no, it may have sent the message again.
+        # message was sent. If the answer was no, it may have sent the message again.
         if registered is None or registered.driver != "simulator" or await request.is_disconnected():
             raise RequestProblem(
                 503, "profile_unknown", f"No profile is registered as {account}: PUT /profiles/{account} first."
