@@ -875,7 +875,7 @@ class Alert(Event):
     state: Literal["raised", "acknowledged", "cleared"]
     evidence: str
     by: str | None = None
-    """Who acknowledged the alert. None: nobody has."""
+    """Who acknowledged the alert. None: it was not acknowledged."""
     at: AwareDatetime
 
     @property

@@ -49,8 +49,7 @@ def fetch_wait_ms(settings: Settings) -> int:
 
 @dataclass(frozen=True, slots=True)
 class NothingFetched:
-    """What a fetcher gets instead of an answer. It then makes its next request, with the positions that it has by
-    then."""
+    """What a fetcher gets instead of an answer. It then makes its next request, with its newest positions."""
 
     topics: tuple[()] = ()
 
@@ -116,8 +115,7 @@ class Fetches:
             connection.close()
 
     def _on_metadata(self, cluster: ClusterMetadata) -> None:
-        """Ends the fetches in flight if partitions have moved to another broker, because no fetch asks that broker for
-        them."""
+        """If partitions have moved to another broker, ends the fetches in flight, which do not ask that broker."""
         leaders = {topic: _leaders(cluster, topic) for topic in cluster.topics()}
         if any(leaders.get(topic, before) != before for topic, before in self._leaders.items()):
             self.interrupt()

@@ -124,7 +124,7 @@ class PostgresPollSchedule:
 
 @dataclass(frozen=True, slots=True)
 class ReportedDelivery:
-    """A delivery that its gateway has reported, with the gateway's id (empty if the report has none)."""
+    """A delivery that its gateway has reported, with the gateway's id of the message (empty if the report has none)."""
 
     delivery_id: str
     gateway_message_id: str

@@ -1,4 +1,4 @@
-"""Profile registration: registers simulator profiles at their gateway, at start, after a change, and periodically."""
+"""Profile registration: registers profiles at the simulator, at the start, after each change, and periodically."""
 
 import asyncio
 import time
