@@ -47,8 +47,7 @@ def internal_only(token: str | None) -> list[Middleware]:
 class InternalTokenMiddleware:
     """ASGI middleware. Refuses every call that does not show `token`, except those of `OPEN_PATHS`.
 
-    If `token` is None, it refuses all other calls, because a service must not be open only because somebody forgot a
-    setting.
+    If no token is set, it refuses all other calls. So a forgotten setting does not leave the service open.
     """
 
     def __init__(self, app: ASGIApp, token: str | None) -> None:

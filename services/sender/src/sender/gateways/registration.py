@@ -1,4 +1,4 @@
-"""Profile registration: registers profiles at the simulator, at the start, after each change, and periodically."""
+"""Profile registration: tells the simulator which profiles it has, at the start, after a change, and periodically."""
 
 import asyncio
 import time
