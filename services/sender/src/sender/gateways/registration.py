@@ -1,4 +1,4 @@
-"""Profile registration: tells the simulator which profiles it has, at the start, after a change, and periodically."""
+"""Profile registration: registers profiles at the simulator. It does so at start, after a change, and periodically."""
 
 import asyncio
 import time
