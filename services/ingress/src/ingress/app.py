@@ -22,6 +22,7 @@ from ingress.configuration.resealer import Resealer
 from ingress.configuration.shared_accounts import SharedAccounts
 from ingress.consent.consent_lists import ConsentLists
 from ingress.consent.endpoint import ConsentEndpoint
+from ingress.consent.gateway_opt_outs import GatewayOptOuts
 from ingress.http import openapi, problems
 from ingress.http.auth import ApiKeyMiddleware
 from ingress.infra.outbox import EnvelopeRelay
@@ -114,7 +115,9 @@ def build(settings: IngressSettings) -> FastAPI:
     # consumer group.
     consumer_broker = create_broker(settings, "ingress")
     consumer_bus = KafkaBus(consumer_broker, "ingress", now)
-    handlers = StatusHandlers(StatusProjection(engine), ReceiptMatcher(engine, DeadLetterBus(consumer_bus, "ingress")))
+    status_bus = DeadLetterBus(consumer_bus, "ingress")
+    opt_outs = GatewayOptOuts(ConsentLists(engine, status_bus, now))
+    handlers = StatusHandlers(StatusProjection(engine), ReceiptMatcher(engine, status_bus), opt_outs)
     consumers = handlers.consumers(consumer_bus)
     for consumer in consumers:
         records_max = RECORDS_MAX.get(consumer.accepts[0].topic, BATCH_RECORDS_MAX)

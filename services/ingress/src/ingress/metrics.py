@@ -43,7 +43,7 @@ WAITING_RECEIPTS = Counter(
     "spreader_waiting_receipts", "Receipts that arrived before their delivery, by what became of them.", ["fate"]
 )
 
-WEBHOOK_EVENTS = ("receipt", "echo", "message", "wish", "standing")
+WEBHOOK_EVENTS = ("receipt", "echo", "message", "edit", "unexpected", "wish", "standing")
 SERVICES = ("router", "pacer", "sender")
 
 for metric in (ACCEPTED, ACCEPT_SECONDS, UNANSWERED):

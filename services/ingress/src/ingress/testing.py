@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from ingress.app import Dependencies, assemble, build
 from ingress.configuration.config_cache import IngressConfigCache
 from ingress.configuration.credentials import NAMES
+from ingress.consent.consent_lists import ConsentLists
 from ingress.infra.outbox import POLL_SECONDS, EnvelopeRelay
 from ingress.messages.callbacks import CallbackWaiters
 from ingress.settings import IngressSettings
@@ -198,6 +199,10 @@ class System:
     @property
     def projection(self) -> StatusProjection:
         return StatusProjection(self.engine)
+
+    @property
+    def consents(self) -> ConsentLists:
+        return ConsentLists(self.engine, self.bus, self.clock)
 
     @property
     def receipts(self) -> ReceiptMatcher:

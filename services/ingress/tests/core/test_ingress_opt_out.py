@@ -19,6 +19,20 @@ from ingress.core.opt_out import WORDS, is_opt_out, normalize
         "RET", "Durdur!", "ABONELİKTEN ÇIK", "abonelikten çık", "Abonelikten cik", "İPTAL", "iptal",
         "مش عايز رسايل", "وقّف الرسايل", "متبعتوش تاني 🙏", "لا ترسلوا لي", "UNREG", "मैसेज मत भेजो",
         "Plus aucun message !",
+        # Meta's own button
+        "Stop promotions", "STOP PROMOTIONS", "Parar promoções", "Detener promociones", "Arrêter les promotions",
+        "Hentikan promosi", "प्रमोशन बंद करें", "Promosyonları durdur", "إيقاف العروض الترويجية", "Werbeaktionen stoppen",
+        "Unsubscribe from Promos",
+        # German, Urdu
+        "Abmelden", "ABBESTELLEN!", "Keine Werbung mehr.", "بند کریں", "میسج نہ بھیجیں", "روکیں۔",
+        # other keyboards, signs and invisible characters
+        "بند کريں", "الغاء الاشتراک", "توقّف", "إلغاء\u200f\u200e", "S.T.O.P.", "s t o p", "S-T-O-P", "st\u00adop",
+        "stop\ufe0e", "STOP ✋\ufe0e", "\ufe0f\u20e3 stop", "stop\u3164",
+        "\u2800stop\u2800", "\ufeffSTOP", "𝐒𝐓𝐎𝐏",
+        "ⓢⓣⓞⓟ", "st\u034fop", "stop" + "\u200b" * 200, "S\u0327TOP", "\nstop\n\n", "\tStop\u00a0",
+        "बँद करो", "मुझे  हटाओ!!", "Desabonner\u202f!", "ＵＮＳＵＢＳＣＲＩＢＥ。", "¡¡BAJA!!", "“stop”",
+        "‹STOP›", "(stop)", "#stop",
+        "stop…", "stop؟", "STOP،", "İptal", "IPTAL", "ıptal",
     ],
 )  # fmt: skip
 def test_an_opt_out_word_is_recognised_in_any_spelling(text: str) -> None:

@@ -29,6 +29,7 @@ from ingress.core.reports import (
     ProfilesOfHolder,
     Report,
     Target,
+    UnexpectedMessage,
 )
 from ingress.core.webhook_parsers import WebhookParser
 from ingress.core.webhook_parsers.cloud_api import CloudApiParser
@@ -73,6 +74,7 @@ _REPORTS: dict[type[Report], str] = {
     Echo: "Echo",
     InboundMessage: "Words",
     EditedMessage: "Edit",
+    UnexpectedMessage: "Unexpected",
     MarketingPreference: "Wish",
     AccountStatusReport: "Standing",
     Ignored: "Nothing",

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from ingress.consent.gateway_opt_outs import GatewayOptOuts
 from ingress.core import delivery_updates
 from ingress.core.receipts import ProfileReceipt
 from ingress.core.reports import Echo, MessageReceipt
@@ -273,6 +274,18 @@ async def test_the_handler_of_outcomes_matches_waiting_receipts(system: System) 
     await system.receipts.take([ack("delivered")])
     await handler([Received(outcome("sent", gateway_message_id="3EB0"), DeliveryOutcome.topic, 0, 0)])
     assert shown(system) == [("dlv_1", "delivered", "3EB0")]
+
+
+async def test_a_refusal_because_of_an_opt_out_at_whatsapp_suppresses(system: System) -> None:
+    """The sender reports such a refusal if the gateway gives it in its response."""
+    await system.package("a")
+    bus, opt_outs = KafkaBus(create_broker(Settings(), "test"), "test", system.clock), GatewayOptOuts(system.consents)
+    consumers = StatusHandlers(system.projection, system.receipts, opt_outs).consumers(bus)
+    (handler,) = (consumer.handle for consumer in consumers if DeliveryOutcome in consumer.accepts)
+    failed = [outcome("failed", f"dlv_{failure}", failure=failure) for failure in ("opted_out", "capped")]
+    await handler([Received(event, DeliveryOutcome.topic, 0, 0) for event in failed * 2])
+    listed = (await system.http.get("/packages/pkg/suppressions")).json()["data"]
+    assert [(each["recipient"], each["source"]) for each in listed] == [(failed[0].recipient, "gateway")]
 
 
 async def call(system: System, driver: str, body: dict[str, Any], profile_id: str = "a") -> None:

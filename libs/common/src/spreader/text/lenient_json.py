@@ -17,15 +17,17 @@ _MAY_BE_UNCLEAN = re.compile(
 """The same escape sequences, and all control characters, whether they are escaped or not."""
 
 
-def parse(body: bytes) -> Any:
+def parse(body: bytes, depth_max: int | None = None) -> Any:
     """The value of a JSON text, with U+FFFD in place of U+0000, of lone surrogates, and of bytes that are not UTF-8.
 
-    Control characters that are not escaped are allowed in texts. Raises ValueError if the body is not JSON even then.
+    Control characters that are not escaped are allowed in texts. `depth_max`: null replaces each list and each object
+    that is nested deeper, if the body is nested too deeply to be read otherwise. Raises ValueError if the body is not
+    JSON even then.
     """
     try:
         value = from_json(body, allow_inf_nan=False)
     except ValueError as error:
-        return from_json(_repaired(body, error))
+        return from_json(_repaired(body, error, depth_max))
     return replace_unstorable(value) if _MAY_BE_UNSTORABLE.search(body) else value
 
 
@@ -42,13 +44,23 @@ def unstorable_text(body: bytes, controls: bool = False) -> UnstorableText | Non
         raise ValueError("it is nested too deeply") from None
 
 
-def _repaired(body: bytes, error: ValueError) -> bytes:
+def _repaired(body: bytes, error: ValueError, depth_max: int | None) -> bytes:
     """The body as strict JSON, with U+FFFD for what cannot be stored. Raises `error` if even lenient reading fails."""
     try:
         value = json.loads(body.decode(errors="replace"), strict=False, parse_constant=_refuse_constant)
-        return to_json(replace_unstorable(value))
+        return to_json(replace_unstorable(value if depth_max is None else _pruned(value, depth_max)))
     except (ValueError, RecursionError):
         raise error from None
+
+
+def _pruned(value: Any, depth_max: int) -> Any:
+    if isinstance(value, (list, dict)) and depth_max <= 0:
+        return None
+    if isinstance(value, list):
+        return [_pruned(item, depth_max - 1) for item in value]
+    if isinstance(value, dict):
+        return {name: _pruned(member, depth_max - 1) for name, member in value.items()}
+    return value
 
 
 def _refuse_constant(name: str) -> Any:

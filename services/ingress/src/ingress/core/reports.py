@@ -63,6 +63,20 @@ class EditedMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class UnexpectedMessage:
+    """A customer's text where a message was not expected, such as in an unknown event. The text may be an opt-out word,
+    but it is not an answer."""
+
+    gateway_message_id: SafeText
+    recipient: SafeText
+    text: SafeText
+    at: datetime
+
+
+NoAnswer = EditedMessage | UnexpectedMessage
+
+
+@dataclass(frozen=True, slots=True)
 class MarketingPreference:
     """A customer's choice, made in WhatsApp itself, to stop or resume a business's marketing messages."""
 
@@ -94,7 +108,16 @@ class Ignored:
     reason: IgnoredReason
 
 
-Report = MessageReceipt | Echo | InboundMessage | EditedMessage | MarketingPreference | AccountStatusReport | Ignored
+Report = (
+    MessageReceipt
+    | Echo
+    | InboundMessage
+    | EditedMessage
+    | UnexpectedMessage
+    | MarketingPreference
+    | AccountStatusReport
+    | Ignored
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,8 @@ from spreader.text import lenient_json
 from spreader.text.clean_text import CleanText, clean, clean_id
 
 TEXT_CHARACTERS_MAX = 65_536
+DEPTH_MAX = 100
+"""If a body is nested too deeply to be read, null replaces what is nested deeper than this."""
 TIMESTAMP_MIN, TIMESTAMP_MAX = datetime(2015, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 """A time outside this range is an error of the gateway and is ignored."""
 _MILLISECONDS_FROM = 100_000_000_000
@@ -29,7 +31,7 @@ class UntrustedJson:
     def parse(cls, body: bytes) -> "UntrustedJson":
         """Parses a body, even if its texts are broken (see `lenient_json`). Raises ValueError if the body is not a JSON
         object."""
-        value = lenient_json.parse(body)
+        value = lenient_json.parse(body, DEPTH_MAX)
         if not isinstance(value, dict):
             raise ValueError("it must be a JSON object")
         return cls(value)
@@ -54,6 +56,14 @@ class UntrustedJson:
         if isinstance(self.value, str):
             return clean(self.value[:TEXT_CHARACTERS_MAX]) or None
         return clean(str(self.value)) if isinstance(self.value, int) and not isinstance(self.value, bool) else None
+
+    @property
+    def embedded(self) -> "UntrustedJson":
+        """The JSON object that the text contains, or null."""
+        try:
+            return self.parse((self.text or "").encode())
+        except ValueError:
+            return UntrustedJson(None)
 
     @property
     def id(self) -> CleanText | None:
@@ -90,6 +100,7 @@ class UntrustedJson:
     @property
     def digest(self) -> str:
         """A hash of the whole value. Equal values have equal digests."""
+        # `to_json` cannot raise: `parse` limits the depth, and the texts are clean.
         return hashlib.sha256(to_json(self.value)).hexdigest()[:32]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from ingress.consent.gateway_opt_outs import GatewayOptOuts
 from ingress.core import delivery_updates
 from ingress.core.delivery_updates import DeliveryUpdate
 from ingress.sql.status import AcceptedMessage
@@ -36,6 +37,8 @@ deliveries."""
 class StatusHandlers:
     projection: StatusProjection
     receipts: ReceiptMatcher
+    opt_outs: GatewayOptOuts | None = None
+    """None: another process takes the opt-outs."""
 
     async def on_open_requested(self, batch: Sequence[Received[OpenMessageRequested]]) -> None:
         await self.projection.fold_messages(_open_message(received.event) for received in batch)
@@ -51,7 +54,7 @@ class StatusHandlers:
             self._open_assigned_consumer(bus),
             self._delivery_consumer(ReplyDeliveryAssigned, delivery_updates.from_reply_assigned, bus),
             self._delivery_consumer(DeliveryReleased, delivery_updates.from_released, bus),
-            self._delivery_consumer(DeliveryOutcome, delivery_updates.from_outcome, bus),
+            self._outcome_consumer(bus),
         ]
 
     def _open_assigned_consumer(self, bus: KafkaBus) -> GuardedConsumer[OpenDeliveriesAssigned | OpenDeliveriesWaiting]:
@@ -67,6 +70,14 @@ class StatusHandlers:
             await self._fold([update for received in batch for update in updates_of(received.event)])
 
         return GuardedConsumer("ingress", on_batch, (kind,), bus)
+
+    def _outcome_consumer(self, bus: KafkaBus) -> GuardedConsumer[DeliveryOutcome]:
+        async def on_batch(batch: Sequence[Received[DeliveryOutcome]]) -> None:
+            await self._fold([update for received in batch for update in delivery_updates.from_outcome(received.event)])
+            if self.opt_outs is not None:
+                await self.opt_outs.take(received.event for received in batch)
+
+        return GuardedConsumer("ingress", on_batch, (DeliveryOutcome,), bus)
 
     async def _fold(self, updates: Sequence[DeliveryUpdate]) -> None:
         await self.projection.fold_deliveries(updates)

@@ -26,6 +26,7 @@ from ingress.core.reports import (
     ProfilesOfHolder,
     Report,
     Target,
+    UnexpectedMessage,
 )
 from ingress.core.signatures import equal_in_constant_time
 from ingress.core.webhook_parsers import WebhookParser
@@ -45,6 +46,7 @@ _EVENT_LABELS: dict[type[Report], str] = {
     Echo: "echo",
     InboundMessage: "message",
     EditedMessage: "edit",
+    UnexpectedMessage: "unexpected",
     MarketingPreference: "wish",
     AccountStatusReport: "standing",
 }
@@ -71,15 +73,17 @@ class WebhookDispatcher:
         for addressed in addressed_reports:
             accounts, report = self._targets(called, parser, addressed.target), addressed.report
             _count(called.gateway.driver, report if accounts else Ignored("not_for_us"))
+            if not accounts and self._is_unknown(called, addressed.target):
+                await self._take_opt_out(called, report)
             for account in accounts:
                 match report:
                     case MessageReceipt() | Echo():
                         receipts.append(ProfileReceipt(account.package.package_id, account.profile.profile_id, report))
                     case InboundMessage():
                         await self.messages.take(_customer_message(account, report))
-                    case EditedMessage():
+                    case EditedMessage() | UnexpectedMessage():
                         package_id, profile_id = account.package.package_id, account.profile.profile_id
-                        await self.messages.take_edit(package_id, profile_id, report)
+                        await self.messages.take_no_answer(package_id, profile_id, report)
                     case MarketingPreference():
                         await self._apply_preference(account, report)
                     case AccountStatusReport():
@@ -124,6 +128,28 @@ class WebhookDispatcher:
             return []
         is_same = equal_in_constant_time(called_secrets[parser.secret_name], other_secrets[parser.secret_name])
         return [other] if is_same else []
+
+    def _is_unknown(self, called: ProfileAccount, target: Target) -> bool:
+        match target:
+            case ProfileByAccount(name):
+                return self.accounts.by_account(called.gateway, name) is None
+            case _:
+                return False
+
+    async def _take_opt_out(self, called: ProfileAccount, report: Report) -> None:
+        """Hears an opt-out to an account that no profile has. The caller knows the secret of the called profile, so the
+        account belongs to the same business, or its name is wrong."""
+        package_id, profile_id = called.package.package_id, called.profile.profile_id
+        match report:
+            case InboundMessage(message_id, recipient, _, text, at) if text is not None:
+                unexpected = UnexpectedMessage(message_id, recipient, text, at)
+                await self.messages.take_no_answer(package_id, profile_id, unexpected)
+            case EditedMessage() | UnexpectedMessage():
+                await self.messages.take_no_answer(package_id, profile_id, report)
+            case MarketingPreference(stop=True):
+                await self._apply_preference(called, report)
+            case _:
+                pass
 
     async def _apply_preference(self, account: ProfileAccount, preference: MarketingPreference) -> None:
         """Adds a suppression for the choice `stop`, and lifts it for `resume`. Only a suppression that a gateway's

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ingress.configuration.config_cache import IngressConfigCache
 from ingress.consent.consent_lists import ConsentListKey, ConsentLists
 from ingress.core.opt_out import is_opt_out
-from ingress.core.reports import EditedMessage
+from ingress.core.reports import NoAnswer
 from ingress.metrics import OPT_OUTS
 from spreader.contract.events import CustomerMessage
 from spreader.kafka.bus import Bus
@@ -25,10 +25,10 @@ class InboundMessages:
         await self._suppress_if_opt_out(message.package_id, message.recipient, message.text, message.event_id)
         await self.bus.publish(message)
 
-    async def take_edit(self, package_id: str, profile_id: str, edited: EditedMessage) -> None:
-        """An edit is not published, because readers count every published message as an answer."""
-        evidence = f"{profile_id}/{edited.gateway_message_id}"
-        await self._suppress_if_opt_out(package_id, edited.recipient, edited.text, evidence)
+    async def take_no_answer(self, package_id: str, profile_id: str, report: NoAnswer) -> None:
+        """A text that is no answer is not published, because readers count every published message as an answer."""
+        evidence = f"{profile_id}/{report.gateway_message_id}"
+        await self._suppress_if_opt_out(package_id, report.recipient, report.text, evidence)
 
     async def _suppress_if_opt_out(self, package_id: str, recipient: str, text: str | None, evidence: str) -> None:
         package = self.config_cache.require_package(package_id)

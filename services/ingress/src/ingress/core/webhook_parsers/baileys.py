@@ -16,10 +16,6 @@ RECEIPT_STATUSES: Mapping[str, ReceiptStatus] = {
 """Our status for each status of Baileys. Baileys gives its status as a number or as a name. Other statuses are
 ignored."""
 
-_WRAPPERS = (
-    "deviceSentMessage", "ephemeralMessage", "viewOnceMessage", "viewOnceMessageV2", "viewOnceMessageV2Extension",
-    "documentWithCaptionMessage",
-)  # fmt: skip
 _KINDS: Mapping[str, tuple[LiteralString, tuple[str, ...]]] = {
     "conversation": ("text", ()),
     "extendedTextMessage": ("text", ("text",)),
@@ -44,14 +40,30 @@ _KINDS: Mapping[str, tuple[LiteralString, tuple[str, ...]]] = {
 text, the best first. If it is empty, only the member itself can be the text."""
 _NOT_MESSAGES = frozenset(
     {
-        "protocolMessage",
+        "protocolMessage",  # deletions, the setting of disappearing messages, synchronisation of apps
         "senderKeyDistributionMessage",
+        "fastRatchetKeySenderKeyDistributionMessage",
         "messageContextInfo",
+        "messageHistoryBundle",
+        "messageHistoryNotice",
+        "placeholderMessage",
+        "stickerSyncRmrMessage",
         "keepInChatMessage",
+        "pinInChatMessage",
         "editedMessage",
+        "secretEncryptedMessage",
         "albumMessage",  # announces pictures, which come as messages of their own
+        "call",
+        "bcallMessage",
+        "callLogMesssage",  # WhatsApp's own spelling
+        "scheduledCallCreationMessage",
+        "scheduledCallEditMessage",
+        "statusNotificationMessage",
+        "statusMentionMessage",
     }
 )
+"""Members of what is no word of a customer."""
+_WRAPPERS_MAX = 5
 _JID_MEMBERS = ("remoteJid", "remoteJidAlt", "senderPn", "participantAlt")
 
 
@@ -63,20 +75,42 @@ def edited_content(message: UntrustedJson) -> tuple[LiteralString, CleanText | N
 
 
 def content(message: UntrustedJson) -> tuple[LiteralString, CleanText | None] | None:
-    """The kind of a message and its text. None if the record is traffic between WhatsApp's apps and not a message."""
-    for _ in _WRAPPERS:  # wrappers may be nested
-        inner = next((message[wrapper]["message"] for wrapper in _WRAPPERS if "message" in message[wrapper]), None)
-        if inner is None:
-            break
-        message = inner
-    for member, (kind, text_members) in _KINDS.items():
-        if member in message:
-            part = message[member]
-            texts = [part[name].text for name in text_members] if text_members else [part.text]
-            text = next((text for text in texts if text), None) or part["body"]["text"].text  # interactiveResponse
-            return ("voice" if kind == "audio" and (part["ptt"].boolean or part["PTT"].boolean) else kind), text
-    other_members = set(message.value) - _NOT_MESSAGES if isinstance(message.value, dict) else set[str]()
-    return ("unknown", None) if other_members else None
+    """The kind of a message and its text. None if the record is no word of a customer, such as traffic between
+    WhatsApp's apps."""
+    message = _unwrapped(message)
+    readings = [(kind, _text(message[member], names)) for member, (kind, names) in _KINDS.items() if member in message]
+    if readings:
+        kind, text = next((reading for reading in readings if reading[1]), readings[0])
+        if kind == "audio" and (message["audioMessage"]["ptt"].boolean or message["audioMessage"]["PTT"].boolean):
+            kind = "voice"
+        return None if kind == "reaction" and text is None else (kind, text)  # a reaction was removed
+    return ("unknown", None) if _members(message) - _NOT_MESSAGES else None
+
+
+def is_between_apps(message: UntrustedJson) -> bool:
+    """Whether the record is a message without words, and not something that is no message at all."""
+    return bool(_members(message)) and content(message) is None
+
+
+def _unwrapped(message: UntrustedJson, wrappers_max: int = _WRAPPERS_MAX) -> UntrustedJson:
+    """The message inside its wrappers, such as `ephemeralMessage`. Wrappers may be nested."""
+    names = _members(message)
+    if wrappers_max == 0 or names & _KINDS.keys():
+        return message
+    wrapped = [message[name]["message"] for name in sorted(names - _NOT_MESSAGES)]
+    inner = [_unwrapped(each, wrappers_max - 1) for each in wrapped if _members(each)]
+    return next((each for each in inner if _members(each) & _KINDS.keys()), None) or (inner[0] if inner else message)
+
+
+def _members(message: UntrustedJson) -> set[str]:
+    return {name for name in message.value if name in message} if isinstance(message.value, dict) else set()
+
+
+def _text(part: UntrustedJson, names: tuple[str, ...]) -> CleanText | None:
+    answer = part["nativeFlowResponseMessage"]["paramsJson"].embedded
+    texts = [answer["display_text"].text, answer["title"].text]
+    texts += [part[name].text for name in names] if names else [part.text]
+    return next((text for text in (*texts, part["body"]["text"].text) if text), None)
 
 
 def phone_of_key(key: UntrustedJson) -> CleanText | None:

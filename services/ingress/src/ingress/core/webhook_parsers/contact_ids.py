@@ -1,7 +1,7 @@
 """Contact ids: finds phone numbers and message ids in the names that gateways give to chats and messages.
 
 A JID is WhatsApp's name of a chat: `<number>@c.us` or `<number>@s.whatsapp.net` for a person, `…@g.us` for a group,
-`…@lid` for a person whose number is hidden.
+`…@lid` for a person whose number is hidden. `hosted` replaces `s.whatsapp.net` if Meta keeps the account.
 """
 
 import re
@@ -11,7 +11,7 @@ from spreader.contract.ids import RECIPIENT_PATTERN
 from spreader.text.clean_text import CleanText, clean, clean_id
 
 _NUMBER = re.compile(RECIPIENT_PATTERN)
-_PERSON_SERVERS = frozenset({"c.us", "s.whatsapp.net"})
+_PERSON_SERVERS = frozenset({"c.us", "s.whatsapp.net", "hosted"})
 _GROUP_SERVERS = frozenset({"g.us", "broadcast", "newsletter"})
 
 

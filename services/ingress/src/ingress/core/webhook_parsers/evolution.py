@@ -4,7 +4,7 @@ The events of Evolution API have no id, and the time in an event is not reliable
 of an echo gets the time that the message itself contains. Every other report gets the time of its arrival.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
 from ingress.core import failures
@@ -19,6 +19,7 @@ from ingress.core.reports import (
     ProfileByAccount,
     Report,
     Target,
+    UnexpectedMessage,
 )
 from ingress.core.signatures import equal_in_constant_time
 from ingress.core.untrusted_json import UntrustedJson, not_after
@@ -26,11 +27,15 @@ from ingress.core.webhook_parsers import Refusal, Secrets, WebhookCall, baileys
 from ingress.core.webhook_parsers.contact_ids import phone_of_jids
 from ingress.core.webhook_parsers.linked_account_status import LinkedStatus, connection_ended
 from spreader.contract.events import SessionState
+from spreader.text.clean_text import clean_id
 
 TOKEN_HEADER, TOKEN_PREFIX = "authorization", "Bearer "
 TEMPORARY_BAN = 402
 
 _STATES: Mapping[str, SessionState] = {"open": "working", "connecting": "starting"}
+_NOT_LIVE = ("messages.set", "messages.edited", "messages.upsert")
+"""Events in which no other messages are looked for. `messages.set` has old messages, which the account received
+before."""
 _UNLINKED = LinkedStatus("somebody must scan the code", session="unlinked")
 
 
@@ -48,12 +53,18 @@ class EvolutionParser:
         event = UntrustedJson.parse(body)
         instance = event["instance"].id
         target: Target = CALLED_PROFILE if instance is None else ProfileByAccount(instance)
-        reports = [AddressedReport(report, target) for report in _reports(event, now)]
-        return reports or [AddressedReport(Ignored("no_news"), target)]
+        reports = [*_reports(event, now)] or [Ignored("no_news")]
+        if all(isinstance(report, Ignored) for report in reports) and _event_name(event) not in _NOT_LIVE:
+            reports += _unexpected_messages(event, now)
+        return [AddressedReport(report, target) for report in reports]
+
+
+def _event_name(event: UntrustedJson) -> str:
+    return (event["event"].text or "").lower().replace("_", ".")
 
 
 def _reports(event: UntrustedJson, now: datetime) -> Iterable[Report]:
-    name, data = (event["event"].text or "").lower().replace("_", "."), event["data"]
+    name, data = _event_name(event), event["data"]
     match name:
         case "messages.upsert":
             return [_inbound_message(message, now) for message in data]
@@ -79,27 +90,37 @@ def _reports(event: UntrustedJson, now: datetime) -> Iterable[Report]:
 
 def _inbound_message(message: UntrustedJson, now: datetime) -> Report:
     key = message["key"]
-    message_id, content = key["id"].id, baileys.content(message["message"])
-    words = content or baileys.edited_content(message["message"])
-    if message_id is None or key["fromMe"].boolean or words is None:
+    message_id = key["id"].id or clean_id(f"unnamed/{message.digest}")
+    edited = baileys.edited_content(message["message"])
+    words = edited or baileys.content(message["message"])
+    if key["fromMe"].boolean or words is None:
         return Ignored("no_news")
     if baileys.is_group(key):
         return Ignored("group")
     sender = baileys.phone_of_key(key) or baileys.phone_of_key(message)
     if sender is None:
-        return Ignored("no_number")
+        return Ignored("no_news" if key["id"].id is None else "no_number")
     at = not_after(now, _sent_at(message))
-    if content is None:
-        return EditedMessage(message_id, sender, words[1], at)
-    return InboundMessage(message_id, sender, *content, at)
+    if edited is not None:
+        return EditedMessage(message_id, sender, edited[1], at)
+    return InboundMessage(message_id, sender, *words, at)
+
+
+def _unexpected_messages(event: UntrustedJson, now: datetime) -> Iterator[Report]:
+    """Yields the texts of customers in an event in which no messages are expected."""
+    for item in event["data"]:
+        for report in (_inbound_message(item, now), _edit(item, event["sender"].text, now)):
+            if isinstance(report, (InboundMessage, EditedMessage)) and report.text is not None:
+                yield UnexpectedMessage(report.gateway_message_id, report.recipient, report.text, report.at)
 
 
 def _edit(change: UntrustedJson, own_jid: str | None, now: datetime) -> Report:
     """A customer's change of a message. The customer's app has written its key, so the key may contain our number. Then
     the customer is not known."""
     key, edited = change["key"], baileys.content(change["editedMessage"])
-    message_id, customer = key["id"].id, baileys.phone_of_key(key) or baileys.phone_of_key(change)
-    if message_id is None or edited is None:
+    message_id = key["id"].id or clean_id(f"unnamed/{change.digest}")
+    customer = baileys.phone_of_key(key) or baileys.phone_of_key(change)
+    if edited is None:
         return Ignored("no_news")
     if baileys.is_group(key):
         return Ignored("group")
@@ -155,13 +176,6 @@ def _instance(data: UntrustedJson, now: datetime) -> LinkedStatus | None:
     else."""
     if data["status"].text != "closed":
         return None
-    error = _parse_or_none(data["disconnectionObject"].text)["error"]
+    error = data["disconnectionObject"].embedded["error"]
     code = data["disconnectionReasonCode"].integer or error["output"]["statusCode"].integer
     return connection_ended(code, error["data"], now)
-
-
-def _parse_or_none(text: str | None) -> UntrustedJson:
-    try:
-        return UntrustedJson.parse((text or "").encode())
-    except ValueError:
-        return UntrustedJson(None)

@@ -19,6 +19,7 @@ from ingress.core.reports import (
     ReceiptStatus,
     Report,
     Target,
+    UnexpectedMessage,
 )
 from ingress.core.signatures import is_valid_hmac
 from ingress.core.untrusted_json import UntrustedJson, not_after
@@ -40,20 +41,15 @@ SESSIONS: Mapping[str, SessionState] = {
 RECEIPT_STATUSES: Mapping[int, ReceiptStatus] = {-1: "failed", 1: "acknowledged", 2: "delivered", 3: "read", 4: "read"}
 _NOTIFICATIONS = frozenset(
     {
-        "e2e_notification",
-        "notification_template",
-        "notification",
-        "gp2",
-        "protocol",
-        "revoked",
-        "ciphertext",
-        "call_log",
+        *("e2e_notification", "notification", "notification_template", "broadcast_notification", "group_notification"),
+        *("newsletter_notification", "gp2", "protocol", "revoked", "ciphertext", "call_log", "debug", "album"),
+        *("pinned_message", "keep_in_chat", "biz_content_placeholder"),
     }
 )
 """Types in WhatsApp Web of what is no message of a customer, such as the note that a chat is encrypted."""
 _KINDS: Mapping[str, LiteralString] = {
     "chat": "text", "ptt": "voice", "vcard": "contacts", "multi_vcard": "contacts", "buttons_response": "button",
-    "list_response": "interactive",
+    "list_response": "interactive", "template_button_reply": "button", "native_flow": "interactive",
     **{kind: kind for kind in ("audio", "image", "video", "document", "sticker", "location", "order")},
 }  # fmt: skip
 """The kind of a message in our terms, by its type in WhatsApp Web. WAHA's engine WEBJS reports these types."""
@@ -80,6 +76,15 @@ class WahaParser:
 
 
 def _reports(event: UntrustedJson, at: datetime) -> Iterable[Report]:
+    payload = event["payload"]
+    reports = [*_reports_of_event(event, at)]
+    if event["event"].text != "message.any" and all(isinstance(report, Ignored) for report in reports):
+        unexpected = _unexpected_message(payload, at)
+        reports += [] if unexpected is None else [unexpected]
+    return reports
+
+
+def _reports_of_event(event: UntrustedJson, at: datetime) -> Iterable[Report]:
     event_id, payload = event["id"].text or event.digest, event["payload"]
     match event["event"].text:
         case "message":
@@ -101,23 +106,41 @@ def _reports(event: UntrustedJson, at: datetime) -> Iterable[Report]:
 
 
 def _inbound_message(payload: UntrustedJson, at: datetime) -> Report:
-    chat, message_id = payload["from"].text, whatsapp_message_id(payload["id"].text)
-    if payload["fromMe"].boolean or message_id is None:
+    chat = payload["from"].text
+    if payload["fromMe"].boolean:
         return Ignored("no_news")
     if is_group_chat(chat):
         return Ignored("group")
+    edited = baileys.edited_content(_engine_message(payload))
+    words = edited or _content(payload)
+    if payload["_data"]["type"].text in _NOTIFICATIONS or words is None:
+        return Ignored("no_news")
     sender = phone_of_jids([chat]) or _hidden_phone(payload["_data"], "Sender")
     if sender is None:
         return Ignored("no_number")
-    if payload["_data"]["type"].text in _NOTIFICATIONS:
-        return Ignored("no_news")
-    sent_at, message = not_after(at, payload["timestamp"].timestamp), _engine_message(payload)
-    if message.value and baileys.content(message) is None:  # traffic between WhatsApp's apps
-        edited = baileys.edited_content(message)
-        if edited is None:
-            return Ignored("no_news")
+    message_id, sent_at = _message_id(payload), not_after(at, payload["timestamp"].timestamp)
+    if edited is not None:
         return EditedMessage(message_id, sender, payload["body"].text or edited[1], sent_at)
-    return InboundMessage(message_id, sender, *_content(payload), sent_at)
+    return InboundMessage(message_id, sender, *words, sent_at)
+
+
+def _message_id(payload: UntrustedJson) -> CleanText:
+    return whatsapp_message_id(payload["id"].text) or clean_id(f"unnamed/{payload.digest}")
+
+
+def _unexpected_message(payload: UntrustedJson, at: datetime) -> Report | None:
+    """A customer's text in an event that is no message of a customer by its other parts."""
+    # The body counts even if the rest of the message has no words.
+    report = _inbound_message(payload, at) if _content(payload) else _inbound_message(_only_body(payload), at)
+    if not isinstance(report, (InboundMessage, EditedMessage)) or report.text is None:
+        return None
+    return UnexpectedMessage(report.gateway_message_id, report.recipient, report.text, report.at)
+
+
+def _only_body(payload: UntrustedJson) -> UntrustedJson:
+    data = payload["_data"]
+    members = {name: payload[name].value for name in ("from", "fromMe", "id", "timestamp", "body")}
+    return UntrustedJson({**members, "_data": {name: data[name].value for name in ("type", "key", "Info")}})
 
 
 def _edit(payload: UntrustedJson, at: datetime) -> Report:
@@ -158,8 +181,10 @@ def _reaction(payload: UntrustedJson, at: datetime) -> Report:
     report = _inbound_message(payload, at)
     if not isinstance(report, InboundMessage):
         return report
-    text = payload["reaction"]["text"].text
-    return InboundMessage(report.gateway_message_id, report.recipient, "reaction", text, report.at)
+    emoji = payload["reaction"]["text"].text
+    if emoji is None:  # the customer removed a reaction
+        return Ignored("no_news")
+    return InboundMessage(report.gateway_message_id, report.recipient, "reaction", emoji, report.at)
 
 
 def _engine_message(payload: UntrustedJson) -> UntrustedJson:
@@ -168,20 +193,31 @@ def _engine_message(payload: UntrustedJson) -> UntrustedJson:
     return data["message"] if "message" in data else data["Message"]
 
 
-def _content(payload: UntrustedJson) -> tuple[LiteralString, CleanText | None]:
+def _content(payload: UntrustedJson) -> tuple[LiteralString, CleanText | None] | None:
+    """The kind of the message and its text. None if it is no word of a customer."""
     body, data = payload["body"].text, payload["_data"]
-    content = baileys.content(_engine_message(payload))
+    message = _engine_message(payload)
+    content = baileys.content(message)
     if content is not None and content[0] != "unknown":
-        return content[0], body or content[1]
+        # The body of a chosen button or list item may have more than its text.
+        is_choice = content[0] in ("button", "interactive")
+        return content[0], (content[1] or body) if is_choice else (body or content[1])
+    if baileys.is_between_apps(message):
+        return None
+    if (title := data["listResponse"]["title"].text) is not None:
+        return "interactive", title
     if (kind := _KINDS.get(data["type"].text or "")) is not None:
-        return kind, body
+        return kind, body or data["body"].text
     if payload["hasMedia"].boolean or "media" in payload:
         return _media_kind(payload["media"]["mimetype"].text or ""), body
     if "location" in payload:
-        return "location", payload["location"]["description"].text
-    if any(True for _ in payload["vCards"]) or payload["vCards"].value:
-        return "contacts", None
-    return ("text", body) if body is not None else ("unknown", None)
+        return "location", payload["location"]["description"].text or body
+    if payload["vCards"].value:
+        return "contacts", body
+    if body is not None:
+        return "text", body
+    is_known = content is not None or "type" in data or "reaction" in payload
+    return ("unknown", None) if is_known else None
 
 
 _MEDIA_KINDS: Mapping[str, LiteralString] = {kind: kind for kind in ("image", "audio", "video")}

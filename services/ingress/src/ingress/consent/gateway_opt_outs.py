@@ -1,0 +1,26 @@
+"""Gateway opt-outs: suppresses recipients who have stopped the business's marketing messages in WhatsApp itself, as
+failed deliveries show."""
+
+import contextlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ingress.consent.consent_lists import ConsentListKey, ConsentLists
+from spreader.contract.events import DeliveryOutcome
+from spreader.http.problems import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayOptOuts:
+    consents: ConsentLists
+
+    async def take(self, outcomes: Iterable[DeliveryOutcome]) -> None:
+        for outcome in outcomes:
+            if outcome.failure != "opted_out":
+                continue
+            key = ConsentListKey(outcome.package_id, "suppression")
+            # The webhook of the same failure has the same evidence, so it has no second effect.
+            evidence = f"status/{outcome.gateway_message_id or outcome.delivery_id}"
+            # If Kafka is away, the change is stored, and `publish_left_over` publishes it.
+            with contextlib.suppress(Problem):
+                await self.consents.add(key, [outcome.recipient], "gateway", evidence, outcome.at)
