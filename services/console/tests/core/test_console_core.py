@@ -123,6 +123,7 @@ def filled_in(**typed: Any) -> dict[str, Any]:
         ({"/active_windows": "8:00-12:00, 13:30-22:00"},
          {"active_windows": [{"start": "08:00", "end": "12:00"}, {"start": "13:30", "end": "22:00"}]}),
         ({"/opt_out_words": "enough, no more"}, {"opt_out_words": ["enough", "no more"]}),
+        ({"/opt_out_words_ignored": "cancel"}, {"opt_out_words_ignored": ["cancel"]}),
     ],
 )  # fmt: skip
 def test_typed_values_become_the_patch_body(typed: dict[str, Any], asked: dict[str, Any]) -> None:

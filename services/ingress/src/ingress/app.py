@@ -23,6 +23,8 @@ from ingress.configuration.shared_accounts import SharedAccounts
 from ingress.consent.consent_lists import ConsentLists
 from ingress.consent.endpoint import ConsentEndpoint
 from ingress.consent.gateway_opt_outs import GatewayOptOuts
+from ingress.consent.possible_opt_outs import PossibleOptOuts
+from ingress.consent.possible_opt_outs_endpoint import PossibleOptOutsEndpoint
 from ingress.http import openapi, problems
 from ingress.http.auth import ApiKeyMiddleware
 from ingress.infra.outbox import EnvelopeRelay
@@ -50,7 +52,10 @@ from ingress.status.reconciliation import Reconciliation
 from ingress.webhooks.account_index import AccountIndex
 from ingress.webhooks.dispatcher import WebhookDispatcher
 from ingress.webhooks.endpoint import WebhooksEndpoint
+from ingress.webhooks.hidden_ids import HiddenIds, HiddenMessageCount
+from ingress.webhooks.hidden_messages_endpoint import HiddenMessagesEndpoint
 from ingress.webhooks.inbound_messages import InboundMessages
+from ingress.webhooks.number_changes import NumberChanges
 from ingress.webhooks.receipt_groups import ReceiptGroups
 from ingress.webhooks.receipt_matcher import ReceiptMatcher
 from spreader.clock import Clock, Now, clock_from_environment, wall_now
@@ -115,9 +120,7 @@ def build(settings: IngressSettings) -> FastAPI:
     # consumer group.
     consumer_broker = create_broker(settings, "ingress")
     consumer_bus = KafkaBus(consumer_broker, "ingress", now)
-    status_bus = DeadLetterBus(consumer_bus, "ingress")
-    opt_outs = GatewayOptOuts(ConsentLists(engine, status_bus, now))
-    handlers = StatusHandlers(StatusProjection(engine), ReceiptMatcher(engine, status_bus), opt_outs)
+    handlers = _status_handlers(engine, DeadLetterBus(consumer_bus, "ingress"), now)
     consumers = handlers.consumers(consumer_bus)
     for consumer in consumers:
         records_max = RECORDS_MAX.get(consumer.accepts[0].topic, BATCH_RECORDS_MAX)
@@ -129,19 +132,18 @@ def build(settings: IngressSettings) -> FastAPI:
     router = HttpServiceClient("router", settings.router_url, settings.internal_token)
     pacer = HttpServiceClient("pacer", settings.pacer_url, settings.internal_token)
     sender = HttpServiceClient("sender", settings.sender_url, settings.internal_token)
-    receipts, reconciliation = ReceiptMatcher(engine, webhook_bus), Reconciliation(engine, now)
+    receipts, consents = ReceiptMatcher(engine, webhook_bus), ConsentLists(engine, webhook_bus, now)
     relay = Loop("outbox relay", EnvelopeRelay(engine, bus).run_once)
     kafka = KafkaComponent(request_broker, settings, watched=WATCHED, writes=WRITES)
     loops = (
         relay,
-        Loop("news of consent", ConsentLists(engine, webhook_bus, now).publish_left_over),
+        Loop("news of consent", consents.publish_left_over),
         *_retention_loops(settings, engine, now),
         Loop("old files", MediaRetention(engine, MediaExpiry(media), settings.media_keep).run_once),
         Loop("early receipts", receipts.match_recent),
         retention_loop("old receipts", receipts.match_all_and_delete_old, RECEIPTS_MAX, RECEIPTS_EVERY_SECONDS),
         *_configuration_loops(settings, engine, now, relay.wake, kafka),
-        Loop("look at the outbox", reconciliation.measure_outbox),
-        Loop("look at the books", reconciliation.count_unfinished),
+        *_measuring_loops(engine, consents, now),
     )
     service = Service(
         "ingress",
@@ -168,6 +170,22 @@ def build(settings: IngressSettings) -> FastAPI:
             *(settings, engine, bus, webhook_bus, config_cache, callbacks),
             *(router, pacer, sender, media, now, relay.wake, tracing),
         ),
+    )
+
+
+def _status_handlers(engine: AsyncEngine, bus: Bus, now: Now) -> StatusHandlers:
+    opt_outs = GatewayOptOuts(ConsentLists(engine, bus, now))
+    return StatusHandlers(StatusProjection(engine), ReceiptMatcher(engine, bus), opt_outs)
+
+
+def _measuring_loops(engine: AsyncEngine, consents: ConsentLists, now: Clock) -> tuple[Loop, ...]:
+    """The loops that count rows for metrics."""
+    reconciliation = Reconciliation(engine, now)
+    return (
+        Loop("look at the outbox", reconciliation.measure_outbox),
+        Loop("look at the books", reconciliation.count_unfinished),
+        Loop("count of possible opt-outs", PossibleOptOuts(engine, consents).count),
+        Loop("count of hidden messages", HiddenMessageCount(engine).run_once),
     )
 
 
@@ -222,6 +240,9 @@ def _endpoints(deps: Dependencies) -> tuple[Endpoint, ...]:
     registry = Registry(deps.engine, deps.now, deps.wake_relay)
     projection, responses = StatusProjection(deps.engine), IdempotentResponses(deps.engine)
     consents = ConsentLists(deps.engine, deps.webhook_bus, deps.now)
+    possible = PossibleOptOuts(deps.engine, consents)
+    messages = InboundMessages(deps.webhook_bus, deps.config_cache, consents, possible)
+    hidden_ids = HiddenIds(deps.engine, messages)
     sealer = CredentialSealer(settings.secret_keys)
     downloader = MediaDownloader(AddressFilter.of(settings.media_hosts_allowed))
     media_check = MediaCheck(deps.media, downloader, deps.now, settings.media_keep)
@@ -229,9 +250,9 @@ def _endpoints(deps: Dependencies) -> tuple[Endpoint, ...]:
     dispatcher = WebhookDispatcher(
         deps.webhook_bus,
         AccountIndex(deps.config_cache.table),
-        ReceiptGroups(ReceiptMatcher(deps.engine, deps.webhook_bus)),
-        InboundMessages(deps.webhook_bus, deps.config_cache, consents),
-        consents,
+        ReceiptGroups(ReceiptMatcher(deps.engine, deps.webhook_bus, hidden_ids=hidden_ids)),
+        hidden_ids,
+        NumberChanges(consents, deps.router),
         sealer,
     )
     return (
@@ -266,5 +287,7 @@ def _endpoints(deps: Dependencies) -> tuple[Endpoint, ...]:
         ConversationEndpoint(deps.config_cache, deps.router),
         DeliveryEndpoint(projection, deps.router, deps.pacer),
         ConsentEndpoint(consents, deps.config_cache),
+        PossibleOptOutsEndpoint(possible, deps.config_cache),
+        HiddenMessagesEndpoint(hidden_ids, deps.config_cache),
         WebhooksEndpoint(deps.config_cache, registry, sealer, dispatcher, deps.now, wall_now),
     )

@@ -31,6 +31,18 @@ SEALED_CREDENTIALS = Gauge(
 )
 PROBLEMS = Counter("spreader_api_problems", "Requests that failed, by kind of problem.", ["kind"])
 OPT_OUTS = Counter("spreader_opt_outs_total", "Customers who opted out with an opt-out word.")
+POSSIBLE_OPT_OUTS = Counter(
+    "spreader_possible_opt_outs",
+    "Messages that probably ask for an end, and decisions about them.",
+    ["event"],
+)
+UNDECIDED_OPT_OUTS = Gauge("spreader_undecided_opt_outs", "Possible opt-outs about which nobody has decided.")
+HIDDEN_MESSAGES = Counter(
+    "spreader_hidden_messages", "Messages of people whose number was not known, by what became of them.", ["fate"]
+)
+WAITING_HIDDEN_MESSAGES = Gauge(
+    "spreader_waiting_hidden_messages", "Messages that are kept until the number of their sender is known."
+)
 WEBHOOKS = Counter("spreader_webhook_events", "Reports of gateways that had an effect.", ["driver", "event"])
 WEBHOOK_REFUSALS = Counter(
     "spreader_webhook_refusals", "Webhook calls with an invalid signature or token.", ["driver", "reason"]
@@ -43,7 +55,7 @@ WAITING_RECEIPTS = Counter(
     "spreader_waiting_receipts", "Receipts that arrived before their delivery, by what became of them.", ["fate"]
 )
 
-WEBHOOK_EVENTS = ("receipt", "echo", "message", "edit", "unexpected", "wish", "standing")
+WEBHOOK_EVENTS = ("receipt", "echo", "message", "edit", "unexpected", "wish", "new_number", "standing")
 SERVICES = ("router", "pacer", "sender")
 
 for metric in (ACCEPTED, ACCEPT_SECONDS, UNANSWERED):
@@ -53,4 +65,6 @@ from_zero(SEALED_CREDENTIALS, ("newest", "older", "unknown"))
 from_zero(WEBHOOKS, get_args(Driver), WEBHOOK_EVENTS)
 from_zero(WEBHOOK_REFUSALS, get_args(Driver), get_args(Refusal))
 from_zero(WEBHOOKS_IGNORED, get_args(Driver), get_args(IgnoredReason))
+from_zero(POSSIBLE_OPT_OUTS, ("listed", "suppressed", "dismissed"))
+from_zero(HIDDEN_MESSAGES, ("kept", "processed"))
 from_zero(WAITING_RECEIPTS, ("kept", "matched", "forgotten"))

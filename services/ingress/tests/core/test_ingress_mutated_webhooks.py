@@ -13,9 +13,10 @@ import pytest
 from ingress.core.opt_out import is_opt_out
 from ingress.core.reports import (
     AddressedReport,
+    EditedMessage,
     InboundMessage,
     MarketingPreference,
-    NoAnswer,
+    UnexpectedMessage,
 )
 from ingress.core.webhook_parsers import WebhookParser
 from ingress.core.webhook_parsers.cloud_api import CloudApiParser
@@ -46,12 +47,20 @@ JUNK = [json.dumps(value) for value in (
 
 def opt_outs(reports: list[AddressedReport]) -> set[str]:
     """The people whom these reports suppress."""
-    return {
-        each.report.recipient
-        for each in reports
-        if (isinstance(each.report, MarketingPreference) and each.report.stop)
-        or (isinstance(each.report, (InboundMessage, NoAnswer)) and is_opt_out(each.report.text))
-    }
+    people = set[str]()
+    for each in reports:
+        match each.report:
+            case MarketingPreference(recipient, stop=True):
+                people.add(recipient)
+            case (
+                InboundMessage(recipient=recipient, text=text)
+                | EditedMessage(recipient=recipient, text=text)
+                | UnexpectedMessage(recipient=recipient, text=text)
+            ) if is_opt_out(text):
+                people.add(recipient)
+            case _:
+                pass
+    return people
 
 
 def parse(driver: str, body: Any) -> set[str]:

@@ -9,7 +9,7 @@ from spreader.contract.events import ConsentChanged, CustomerMessage
 
 pytestmark = pytest.mark.postgres
 
-PERSON = "201000000011"
+PERSON, NEW = "201000000011", "201000000012"
 LIST = "/packages/pkg/suppressions"
 DRIVERS = ("cloud_api", "waha", "evolution")
 
@@ -127,6 +127,31 @@ async def test_a_failure_because_of_an_opt_out_at_whatsapp_suppresses_until_the_
 async def test_a_preference_suppresses_the_customer_in_contacts(gateways: System) -> None:
     await call(gateways, "cloud_api", preference("stop", 1_780_000_000))
     assert await sources(gateways) == [(PERSON, "gateway")]
+
+
+def new_number(kind: str = "user_changed_number") -> dict[str, Any]:
+    system = {"type": kind, "wa_id": NEW, "body": f"changed from {PERSON} to {NEW}"}
+    return cloud({"messages": [{"from": PERSON, "id": "m", "type": "system", "system": system}]})
+
+
+async def test_suppressions_and_the_conversation_follow_a_customer_to_the_new_number(gateways: System) -> None:
+    await gateways.package(package_id="other")
+    await call(gateways, "cloud_api", preference("stop", 1_780_000_000))
+    await gateways.http.post("/packages/other/suppressions", json={"recipients": [PERSON]})
+    path = f"/packages/pkg/conversations/{PERSON}/new-number"
+    unavailable = await gateways.http.post("/webhooks/cloud_api/pkg/a", **signed("cloud_api", "a", new_number()))
+    assert (unavailable.status_code, "retry-after" in unavailable.headers) == (503, True)
+    gateways.router.responses[path] = {"followed": True}
+    for _ in range(2):
+        await call(gateways, "cloud_api", new_number())
+    assert gateways.router.queries[-1] == (path, {"recipient": NEW})
+    assert await sources(gateways) == [(PERSON, "gateway"), (NEW, "gateway")]
+    others = (await gateways.http.get("/packages/other/suppressions")).json()["data"]
+    assert [(each["recipient"], each["source"]) for each in others] == [(PERSON, "api"), (NEW, "api")]
+    await gateways.http.delete(f"{LIST}/{NEW}")
+    await call(gateways, "cloud_api", new_number())  # a repeat
+    assert await sources(gateways) == [(PERSON, "gateway")]
+    assert gateways.bus.of(CustomerMessage) == []
 
 
 NO_WORDS: list[tuple[str, dict[str, Any]]] = [

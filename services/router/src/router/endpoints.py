@@ -1,6 +1,7 @@
 """Endpoints: the router's internal HTTP API. It previews a distribution, and looks up decisions and conversations."""
 
 import random
+from datetime import timedelta
 
 from fastapi import FastAPI, HTTPException
 from pydantic import BaseModel, NonNegativeInt
@@ -23,6 +24,16 @@ class PreviewRequest(BaseModel):
     recipients: NonNegativeInt
     """The number of recipients, without suppressed ones."""
     distribution: Distribution | None = None
+
+
+class NewNumber(BaseModel):
+    recipient: PhoneNumber
+
+
+class Followed(BaseModel):
+    """Whether the old number has a conversation, which now continues under the new number."""
+
+    followed: bool
 
 
 class PreviewResponse(BaseModel):
@@ -73,6 +84,8 @@ def add_endpoints(
             waiting=decision.waiting,
         )
 
+    _add_new_number(app, store, config)
+
     @app.get("/packages/{package_id}/conversations/{recipient}")
     async def conversation(package_id: Id, recipient: PhoneNumber) -> ConversationResponse:
         key = (package_id, recipient)
@@ -93,3 +106,11 @@ def add_endpoints(
             over=package is not None and is_over(known, package.conversation_days, now),
             history=[MoveResponse(profile_id=move.profile_id, at=move.at, cause=move.cause) for move in history],
         )
+
+
+def _add_new_number(app: FastAPI, store: RoutingStore, config: RouterConfigCache) -> None:
+    @app.post("/packages/{package_id}/conversations/{recipient}/new-number")
+    async def new_number(package_id: Id, recipient: PhoneNumber, body: NewNumber) -> Followed:
+        package = config.package(package_id)
+        binds_for = timedelta.max if package is None else timedelta(days=package.conversation_days)
+        return Followed(followed=await store.follow((package_id, recipient), body.recipient, binds_for))

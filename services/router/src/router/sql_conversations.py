@@ -152,6 +152,28 @@ class ConversationStore:
             await self._save_moves(connection, [known[key] for key in keys], merged)
             await connection.execute(_CONVERSATION_SAVE, arrays(Conversation, merged))
 
+    async def follow(self, old: ConversationKey, recipient: str, binds_for: timedelta) -> bool:
+        """Continue a conversation under the customer's new number. A repeat changes nothing.
+
+        Returns False if there is no such conversation.
+        """
+        async with self.begin() as connection:
+            known = (await self.conversations(connection, [old])).get(old)
+            if known is None:
+                return False
+            continued = Conversation(known.package_id, recipient, known.profile_id, known.customer_at, known.sent_at)
+            await self.begin_conversations(connection, [continued])
+            (stored,) = fetched(
+                Conversation, await connection.execute(_CONVERSATIONS_LOCK, _key_arrays([continued.key]))
+            )
+            merged = merge(stored, continued, binds_for)
+            if stored.last_at is None or stored.profile_id != merged.profile_id:
+                at, cause = merged.last_at, "the customer changed the number"
+                move = NewMoveRow(merged.package_id, recipient, merged.profile_id, at, cause)
+                await connection.execute(_MOVE_INSERT, arrays(NewMoveRow, [move] if at is not None else []))
+            await connection.execute(_CONVERSATION_SAVE, arrays(Conversation, [merged]))
+        return True
+
     async def substitutions(
         self, connection: AsyncConnection, keys: Collection[ConversationKey]
     ) -> dict[ConversationKey, Substitution]:

@@ -176,6 +176,8 @@ class Package(Setting):
     opt_out_words: tuple[str, ...] = ()
     """Opt-out words of this package, in addition to those of all packages. A customer opts out with a message that is
     only such a word."""
+    opt_out_words_ignored: tuple[str, ...] = ()
+    """Opt-out words of all packages that are none in this package, such as the text of one of its buttons."""
     keep_profile_per_customer: bool = False
     """Not only replies, but also open messages go through the profile of the recipient's conversation. The distribution
     then does not matter."""

@@ -244,6 +244,31 @@ class ApiProfileBinding(ApiModel):
     cause: str
 
 
+class ApiPossibleOptOut(ApiModel):
+    recipient: str
+    profile_id: str
+    text: str
+    at: AwareDatetime
+
+
+class ApiPossibleOptOuts(ApiModel):
+    data: tuple[ApiPossibleOptOut, ...]
+    next_cursor: str | None = None
+
+
+class ApiHiddenMessage(ApiModel):
+    profile_id: str
+    hidden_id: str
+    message_id: str
+    text: str | None = None
+    at: AwareDatetime
+
+
+class ApiHiddenMessages(ApiModel):
+    data: tuple[ApiHiddenMessage, ...]
+    next_cursor: str | None = None
+
+
 class ApiConversation(ApiModel):
     conversation_id: str | None = None
     recipient: str

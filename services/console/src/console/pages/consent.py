@@ -11,6 +11,8 @@ from console.core.markup import join, tag
 from console.core.message_body import phone_numbers
 from console.data.api import CallSucceeded
 from console.data.polling_cache import Query
+from console.pages.hidden_messages import HiddenMessageCard
+from console.pages.possible_opt_outs import PossibleOptOutCard
 from console.ui import components
 from console.ui.actions import error_text, notify, run_action
 from console.ui.elements import button, html, stack
@@ -49,6 +51,9 @@ OPT_INS = ConsentKind(
 async def show(page: LivePage, package_id: str) -> None:
     await page.context.cache.load(PACKAGES)
     package_head(page, package_id, "Who must not be written to, and who asked to be.")
+    with stack("card").props('data-testid="possible-opt-outs"'):
+        PossibleOptOutCard(page, package_id).build()
+    HiddenMessageCard(page, package_id).build()
     with ui.element("div").classes("grid2"):
         for kind in (SUPPRESSIONS, OPT_INS):
             with stack("card").props(f'data-testid="{kind.path}"'):

@@ -181,6 +181,11 @@ class PackageForm(RequestForm):
     opt_out_words: Annotated[tuple[OptOutWord, ...], FailFast(), Field(max_length=50)] = Field(
         default=(), description="A customer who writes only such a word opts out.", examples=[["enough"]]
     )
+    opt_out_words_ignored: Annotated[tuple[OptOutWord, ...], FailFast(), Field(max_length=50)] = Field(
+        default=(),
+        description="Opt-out words that are none in this package, such as the text of one of its own buttons.",
+        examples=[["cancel"]],
+    )
     keep_profile_per_customer: bool = Field(
         default=False, strict=True, description="Open messages go through the profile that the recipient talks to."
     )

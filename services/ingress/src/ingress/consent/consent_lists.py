@@ -75,6 +75,15 @@ class ConsentLists:
         entry = {"recipient": recipient, "now": self.now(), "requested_at": requested_at}
         return await self._change(sql.REMOVE_GATEWAY_ENTRY, key, [recipient], entry) > 0
 
+    async def follow(self, recipient: str, new_recipient: str, evidence: str) -> None:
+        """Suppress a person's new number wherever the old one is suppressed, for the same reason."""
+        async with self.engine.connect() as connection:
+            rows = await connection.execute(sql.SUPPRESSIONS, {"recipient": recipient})
+            suppressions = fetched(sql.Suppression, rows)
+        for each in suppressions:
+            key = ConsentListKey(each.package_id, "suppression")
+            await self.add(key, [new_recipient], each.source, evidence, each.since)
+
     async def page(
         self, key: ConsentListKey, after: str, limit: int, recipient: str | None
     ) -> Sequence[sql.ConsentListEntry]:

@@ -13,6 +13,8 @@ class ProfileReceipt:
     package_id: str
     profile_id: str
     report: MessageReceipt | Echo
+    hidden_id: str | None = None
+    """The id by which WhatsApp names the recipient instead of the number, if the gateway gave it."""
 
     @property
     def status(self) -> str:

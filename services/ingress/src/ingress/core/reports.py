@@ -73,9 +73,6 @@ class UnexpectedMessage:
     at: datetime
 
 
-NoAnswer = EditedMessage | UnexpectedMessage
-
-
 @dataclass(frozen=True, slots=True)
 class MarketingPreference:
     """A customer's choice, made in WhatsApp itself, to stop or resume a business's marketing messages."""
@@ -84,6 +81,16 @@ class MarketingPreference:
     stop: bool
     evidence: SafeText
     """Identifies this choice, so that a repeated report counts once."""
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NumberChange:
+    """A customer has a new phone number. `evidence` identifies the report, so that a repeat counts once."""
+
+    recipient: SafeText
+    new_recipient: SafeText
+    evidence: SafeText
     at: datetime
 
 
@@ -115,6 +122,7 @@ Report = (
     | EditedMessage
     | UnexpectedMessage
     | MarketingPreference
+    | NumberChange
     | AccountStatusReport
     | Ignored
 )
@@ -150,9 +158,20 @@ CALLED_PROFILE = CalledProfile()
 PROFILES_OF_HOLDER = ProfilesOfHolder()
 
 
+CustomerReport = InboundMessage | EditedMessage | UnexpectedMessage | MarketingPreference
+"""A report of something that a customer said or chose."""
+NUMBER_UNKNOWN: SafeText = ""
+"""The recipient of a report whose gateway names the customer only by a hidden id."""
+
+
 @dataclass(frozen=True, slots=True)
 class AddressedReport:
-    """A report, and the profiles that it concerns."""
+    """A report, and the profiles that it concerns.
+
+    `hidden_id`: the id by which WhatsApp names the customer instead of the phone number, such as `…@lid` or a user id
+    of Meta. None if the gateway gave none.
+    """
 
     report: Report
     target: Target = CALLED_PROFILE
+    hidden_id: SafeText | None = None

@@ -29,6 +29,13 @@ class ConsentListing:
 
 
 @dataclass(frozen=True, slots=True)
+class Suppression:
+    package_id: str
+    since: datetime
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class ConsentEntryKey:
     package_id: str
     kind: ConsentKind
@@ -68,6 +75,10 @@ UPDATE ingress.consent
 SET listed = false, since = {_NOW}, announced = false, changed_at = clock_timestamp()
 WHERE package_id = :package_id AND kind = :kind AND recipient = :recipient AND listed
   AND source = 'gateway' AND since <= :requested_at""")
+SUPPRESSIONS = text("""
+SELECT package_id, since, source FROM ingress.consent
+WHERE recipient = :recipient AND kind = 'suppression' AND listed ORDER BY package_id""")
+"""The suppressions of a recipient in all packages."""
 PAGE = text(f"""
 SELECT {columns(ConsentListEntry)} FROM ingress.consent
 WHERE package_id = :package_id AND kind = :kind AND listed AND recipient > :after

@@ -8,6 +8,10 @@ from sqlalchemy import text
 from spreader.contract.age import REPEATED_WITHIN
 from spreader.runtime.retention import OldRows
 
+KEEP_POSSIBLE_OPT_OUTS = timedelta(days=180)
+KEEP_HIDDEN_IDS = timedelta(days=365)
+KEEP_HIDDEN_MESSAGES = timedelta(days=180)
+
 
 @dataclass(frozen=True, slots=True)
 class OldMessage:
@@ -29,6 +33,9 @@ def old_rows(keep_changes: timedelta) -> tuple[OldRows, ...]:
     return (
         OldRows("ingress.answer", "taken_at", REPEATED_WITHIN),
         OldRows("ingress.change", "at", keep_changes, is_system_time=True),
+        OldRows("ingress.possible_opt_out", "noted_at", KEEP_POSSIBLE_OPT_OUTS),
+        OldRows("ingress.hidden_id", "learned_at", KEEP_HIDDEN_IDS),
+        OldRows("ingress.hidden_message", "kept_at", KEEP_HIDDEN_MESSAGES),
     )
 
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from ingress.configuration.credentials import CredentialSealer
-from ingress.consent.consent_lists import ConsentListKey, ConsentLists
 from ingress.core.receipts import ProfileReceipt
 from ingress.core.reports import (
     AccountStatusReport,
@@ -21,6 +20,7 @@ from ingress.core.reports import (
     InboundMessage,
     MarketingPreference,
     MessageReceipt,
+    NumberChange,
     ProfileByAccount,
     ProfileByPhone,
     ProfilesOfHolder,
@@ -32,10 +32,11 @@ from ingress.core.signatures import equal_in_constant_time
 from ingress.core.webhook_parsers import WebhookParser
 from ingress.metrics import WEBHOOKS, WEBHOOKS_IGNORED
 from ingress.webhooks.account_index import AccountIndex, ProfileAccount
-from ingress.webhooks.inbound_messages import InboundMessages
+from ingress.webhooks.hidden_ids import HiddenIds
+from ingress.webhooks.number_changes import NumberChanges
 from ingress.webhooks.receipt_groups import ReceiptGroups
 from spreader.contract.configuration import Driver
-from spreader.contract.events import CustomerMessage, ProfileReported
+from spreader.contract.events import ProfileReported
 from spreader.http.problems import Problem
 from spreader.kafka.bus import Bus
 
@@ -48,6 +49,7 @@ _EVENT_LABELS: dict[type[Report], str] = {
     EditedMessage: "edit",
     UnexpectedMessage: "unexpected",
     MarketingPreference: "wish",
+    NumberChange: "new_number",
     AccountStatusReport: "standing",
 }
 
@@ -57,8 +59,8 @@ class WebhookDispatcher:
     bus: Bus
     accounts: AccountIndex
     receipts: ReceiptGroups
-    messages: InboundMessages
-    consents: ConsentLists
+    hidden_ids: HiddenIds
+    number_changes: NumberChanges
     sealer: CredentialSealer
 
     async def dispatch(
@@ -74,18 +76,16 @@ class WebhookDispatcher:
             accounts, report = self._targets(called, parser, addressed.target), addressed.report
             _count(called.gateway.driver, report if accounts else Ignored("not_for_us"))
             if not accounts and self._is_unknown(called, addressed.target):
-                await self._take_opt_out(called, report)
+                await self._take_opt_out(called, addressed)
             for account in accounts:
+                package_id, profile_id = account.package.package_id, account.profile.profile_id
                 match report:
                     case MessageReceipt() | Echo():
-                        receipts.append(ProfileReceipt(account.package.package_id, account.profile.profile_id, report))
-                    case InboundMessage():
-                        await self.messages.take(_customer_message(account, report))
-                    case EditedMessage() | UnexpectedMessage():
-                        package_id, profile_id = account.package.package_id, account.profile.profile_id
-                        await self.messages.take_no_answer(package_id, profile_id, report)
-                    case MarketingPreference():
-                        await self._apply_preference(account, report)
+                        receipts.append(ProfileReceipt(package_id, profile_id, report, addressed.hidden_id))
+                    case InboundMessage() | EditedMessage() | UnexpectedMessage() | MarketingPreference():
+                        await self.hidden_ids.take(package_id, profile_id, addressed.hidden_id, report)
+                    case NumberChange():
+                        await self.number_changes.take(package_id, report)
                     case AccountStatusReport():
                         statuses.append(_profile_reported(account, report))
                     case Ignored():
@@ -136,29 +136,16 @@ class WebhookDispatcher:
             case _:
                 return False
 
-    async def _take_opt_out(self, called: ProfileAccount, report: Report) -> None:
+    async def _take_opt_out(self, called: ProfileAccount, addressed: AddressedReport) -> None:
         """Hears an opt-out to an account that no profile has. The caller knows the secret of the called profile, so the
         account belongs to the same business, or its name is wrong."""
-        package_id, profile_id = called.package.package_id, called.profile.profile_id
-        match report:
-            case InboundMessage(message_id, recipient, _, text, at) if text is not None:
-                unexpected = UnexpectedMessage(message_id, recipient, text, at)
-                await self.messages.take_no_answer(package_id, profile_id, unexpected)
-            case EditedMessage() | UnexpectedMessage():
-                await self.messages.take_no_answer(package_id, profile_id, report)
-            case MarketingPreference(stop=True):
-                await self._apply_preference(called, report)
-            case _:
-                pass
-
-    async def _apply_preference(self, account: ProfileAccount, preference: MarketingPreference) -> None:
-        """Adds a suppression for the choice `stop`, and lifts it for `resume`. Only a suppression that a gateway's
-        report has added is lifted."""
-        key = ConsentListKey(account.package.package_id, "suppression")
-        if preference.stop:
-            await self.consents.add(key, [preference.recipient], "gateway", preference.evidence, preference.at)
-        else:
-            await self.consents.remove_gateway_entry(key, preference.recipient, preference.at)
+        report = addressed.report
+        if isinstance(report, InboundMessage) and report.text is not None:
+            report = UnexpectedMessage(report.gateway_message_id, report.recipient, report.text, report.at)
+        is_resumed = isinstance(report, MarketingPreference) and not report.stop
+        if isinstance(report, (EditedMessage, UnexpectedMessage, MarketingPreference)) and not is_resumed:
+            package_id, profile_id = called.package.package_id, called.profile.profile_id
+            await self.hidden_ids.take(package_id, profile_id, addressed.hidden_id, report)
 
 
 def _count(driver: Driver, report: Report) -> None:
@@ -166,18 +153,6 @@ def _count(driver: Driver, report: Report) -> None:
         WEBHOOKS_IGNORED.labels(driver, report.reason).inc()
     else:
         WEBHOOKS.labels(driver, _EVENT_LABELS[type(report)]).inc()
-
-
-def _customer_message(account: ProfileAccount, report: InboundMessage) -> CustomerMessage:
-    return CustomerMessage(
-        package_id=account.package.package_id,
-        profile_id=account.profile.profile_id,
-        recipient=report.recipient,
-        gateway_message_id=report.gateway_message_id,
-        kind=report.kind,
-        text=report.text,
-        at=report.at,
-    )
 
 
 def _profile_reported(account: ProfileAccount, report: AccountStatusReport) -> ProfileReported:

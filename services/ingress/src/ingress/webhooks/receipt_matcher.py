@@ -17,10 +17,11 @@ from sqlalchemy import TextClause
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ingress.core.receipts import MatchedDelivery, ProfileReceipt, is_of_profile, outcome_of
-from ingress.core.reports import Echo, MessageReceipt
+from ingress.core.reports import NUMBER_UNKNOWN, Echo, MessageReceipt
 from ingress.metrics import RECEIPTS, WAITING_RECEIPTS
 from ingress.sql import receipts as sql
 from ingress.sql.receipts import ReceiptKeys, ReceiptMatch, WaitingMatch, WaitingReceipt, WaitingReceiptKey
+from ingress.webhooks.hidden_ids import HiddenIds
 from spreader.contract.events import DeliveryOutcome
 from spreader.kafka.bus import Bus
 from spreader.runtime.postgres import autocommit
@@ -43,6 +44,8 @@ class ReceiptMatcher:
     engine: AsyncEngine
     bus: Bus
     kept_max: int = KEPT_MAX
+    hidden_ids: HiddenIds | None = None
+    """Learns which hidden id a recipient has. None: it learns from other receipts."""
 
     async def take(self, receipts: Sequence[ProfileReceipt]) -> None:
         """Publishes the outcomes of known deliveries and stores the other receipts as waiting."""
@@ -52,12 +55,19 @@ class ReceiptMatcher:
         async with autocommit(self.engine) as connection:
             matches = fetched(ReceiptMatch, await connection.execute(sql.MATCH, arrays(ReceiptKeys, keys)))
             matched = {match.position for match in matches}
-            waiting = [_waiting(receipt) for position, receipt in enumerate(receipts) if position not in matched]
+            waiting = [
+                _waiting(receipt)
+                for position, receipt in enumerate(receipts)
+                if position not in matched and receipt.recipient != NUMBER_UNKNOWN
+            ]
             if waiting:
                 kept = (await connection.execute(sql.KEEP, arrays(WaitingReceipt, waiting))).rowcount
                 WAITING_RECEIPTS.labels("kept").inc(kept)
         pairs = [(receipts[match.position], match) for match in matches]
         await self.bus.publish(*_outcomes(pair for pair in pairs if isinstance(pair[0].report, MessageReceipt)))
+        for receipt, delivery in pairs:
+            if self.hidden_ids is not None and receipt.hidden_id is not None and is_of_profile(receipt, delivery):
+                await self.hidden_ids.learn(receipt.profile_id, receipt.hidden_id, delivery.recipient)
 
     async def match_deliveries(self, delivery_ids: Iterable[str]) -> None:
         """Matches the receipts that wait for these deliveries, which have just changed."""

@@ -6,7 +6,7 @@ from typing import LiteralString
 
 from ingress.core.reports import ReceiptStatus
 from ingress.core.untrusted_json import UntrustedJson
-from ingress.core.webhook_parsers.contact_ids import is_group_chat, phone_of_jids
+from ingress.core.webhook_parsers.contact_ids import hidden_id_of_jids, is_group_chat, phone_of_jids
 from spreader.text.clean_text import CleanText
 
 RECEIPT_STATUSES: Mapping[str, ReceiptStatus] = {
@@ -62,8 +62,9 @@ _NOT_MESSAGES = frozenset(
         "statusMentionMessage",
     }
 )
-"""Members of what is no word of a customer."""
+"""Members of records that no customer wrote."""
 _WRAPPERS_MAX = 5
+_HIDDEN_MEMBERS = ("remoteJid", "remoteJidAlt", "senderLid")
 _JID_MEMBERS = ("remoteJid", "remoteJidAlt", "senderPn", "participantAlt")
 
 
@@ -75,7 +76,7 @@ def edited_content(message: UntrustedJson) -> tuple[LiteralString, CleanText | N
 
 
 def content(message: UntrustedJson) -> tuple[LiteralString, CleanText | None] | None:
-    """The kind of a message and its text. None if the record is no word of a customer, such as traffic between
+    """The kind of a message and its text. None if no customer wrote the record, such as traffic between
     WhatsApp's apps."""
     message = _unwrapped(message)
     readings = [(kind, _text(message[member], names)) for member, (kind, names) in _KINDS.items() if member in message]
@@ -88,7 +89,7 @@ def content(message: UntrustedJson) -> tuple[LiteralString, CleanText | None] | 
 
 
 def is_between_apps(message: UntrustedJson) -> bool:
-    """Whether the record is a message without words, and not something that is no message at all."""
+    """Whether the record is a message that no customer wrote."""
     return bool(_members(message)) and content(message) is None
 
 
@@ -117,6 +118,11 @@ def phone_of_key(key: UntrustedJson) -> CleanText | None:
     """The phone number in a message's key. The usual JID may hide the number, and then an alternative JID may contain
     it. None if no JID contains the number."""
     return phone_of_jids(key[name].text for name in _JID_MEMBERS)
+
+
+def hidden_id_of_key(key: UntrustedJson) -> CleanText | None:
+    """The JID in a message's key that hides the phone number. None if no JID hides it."""
+    return hidden_id_of_jids(key[name].text for name in _HIDDEN_MEMBERS)
 
 
 def is_group(key: UntrustedJson) -> bool:

@@ -4,17 +4,20 @@ Format: https://developers.facebook.com/docs/whatsapp/cloud-api/webhooks/compone
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from ingress.core import failures
 from ingress.core.reports import (
     CALLED_PROFILE,
+    NUMBER_UNKNOWN,
     AddressedReport,
     EditedMessage,
     Ignored,
     InboundMessage,
     MarketingPreference,
     MessageReceipt,
+    NumberChange,
     ProfileByAccount,
     ReceiptStatus,
     Report,
@@ -27,11 +30,14 @@ from ingress.core.webhook_parsers import Refusal, Secrets, WebhookCall
 from ingress.core.webhook_parsers.cloud_account_status import account_status_reports
 from ingress.core.webhook_parsers.cloud_content import content
 from ingress.core.webhook_parsers.contact_ids import phone_number
-from spreader.text.clean_text import CleanText, clean, clean_id
+from spreader.text.clean_text import CleanText, SafeText, clean, clean_id
 
 SIGNATURE_HEADER = "x-hub-signature-256"
 SIGNATURE_PREFIX = "sha256="
 
+_Named = tuple[Report, CleanText | None]
+"""A report, and the hidden id of the customer."""
+_NUMBER_CHANGES = ("user_changed_number", "customer_changed_number")
 RECEIPT_STATUSES: Mapping[str, ReceiptStatus] = {
     "sent": "acknowledged", "delivered": "delivered", "read": "read", "played": "read", "failed": "failed",
 }  # fmt: skip
@@ -72,12 +78,12 @@ def _change(entry: UntrustedJson, change: UntrustedJson, now: datetime) -> Itera
     # The members show what a change contains, whatever its field is called.
     reports = [*_messages(value, now), *_statuses(value, now), *_preferences(value, now)]
     if field != "messages":
-        reports = [_unexpected(report) for report in reports]
+        reports = [(_unexpected(report), hidden_id) for report, hidden_id in reports]
     if field in ("messages", "user_preferences"):
-        reports += [Ignored("gateway_error") for _ in value["errors"]]
+        reports += [(Ignored("gateway_error"), None) for _ in value["errors"]]
     elif not reports:
         return account_status_reports(entry, change, now)
-    return [AddressedReport(report, target) for report in reports]
+    return [AddressedReport(report, target, hidden_id) for report, hidden_id in reports]
 
 
 def _unexpected(report: Report) -> Report:
@@ -88,69 +94,91 @@ def _unexpected(report: Report) -> Report:
     return UnexpectedMessage(report.gateway_message_id, report.recipient, report.text, report.at)
 
 
-def _contact_number(value: UntrustedJson, user_id: str | None) -> CleanText | None:
-    """The phone number of a user who is named by an id. If there is only one contact, it is this user."""
+@dataclass(frozen=True, slots=True)
+class _Customer:
+    """A customer as Meta names one. `number` is `NUMBER_UNKNOWN` if Meta names the customer only by a user id."""
+
+    number: SafeText | None
+    hidden_id: CleanText | None
+
+
+def _customer(value: UntrustedJson, number: UntrustedJson, user_id: UntrustedJson) -> _Customer:
+    """The customer with this number or this user id. The contacts may have what is missing. If there is only one
+    contact, it is the customer."""
     contacts = [*value["contacts"]]
-    of_user = [contact for contact in contacts if user_id is not None and contact["user_id"].text == user_id]
+    of_user = [each for each in contacts if user_id.text is not None and each["user_id"].text == user_id.text]
     (contact, *_) = [*of_user, *(contacts if len(contacts) == 1 else []), UntrustedJson(None)]
-    return phone_number(contact["wa_id"].text)
+    known = phone_number(number.text) or phone_number(contact["wa_id"].text)
+    hidden_id = user_id.id or contact["user_id"].id
+    return _Customer(known or (None if hidden_id is None else NUMBER_UNKNOWN), hidden_id)
 
 
-def _messages(value: UntrustedJson, now: datetime) -> Iterator[Report]:
+def _messages(value: UntrustedJson, now: datetime) -> Iterator[_Named]:
     for message in value["messages"]:
-        # The message of a user with a username may lack the phone number.
-        number = _contact_number(value, message["from_user_id"].text)
-        sender, at = phone_number(message["from"].text) or number, not_after(now, message["timestamp"].timestamp)
-        message_id = message["id"].id or clean_id(f"unnamed/{message.digest}")
-        new = message["edit"]["message"]
-        words = content(new if new.value else message)
-        if "group_id" in message:
-            yield Ignored("group")
-        elif "system" in message or words is None:
-            yield _system_preference(message, sender, at) or Ignored("no_news")
-        elif sender is None:
-            yield Ignored("no_number")
-        elif new.value:
-            yield EditedMessage(message_id, sender, words[1], at)
-        else:
-            yield InboundMessage(message_id, sender, *words, at)
+        sender = _customer(value, message["from"], message["from_user_id"])
+        yield _message(message, sender, not_after(now, message["timestamp"].timestamp)), sender.hidden_id
 
 
-def _system_preference(message: UntrustedJson, sender: CleanText | None, at: datetime) -> Report | None:
+def _message(message: UntrustedJson, sender: _Customer, at: datetime) -> Report:
+    message_id = message["id"].id or clean_id(f"unnamed/{message.digest}")
+    new = message["edit"]["message"]
+    words = content(new if new.value else message)
+    if "group_id" in message:
+        return Ignored("group")
+    if "system" in message or words is None:
+        return _number_change(message, sender, at) or _system_preference(message, sender, at) or Ignored("no_news")
+    if sender.number is None:
+        return Ignored("no_number")
+    if new.value:
+        return EditedMessage(message_id, sender.number, words[1], at)
+    return InboundMessage(message_id, sender.number, *words, at)
+
+
+def _number_change(message: UntrustedJson, sender: _Customer, at: datetime) -> Report | None:
+    """A customer's new number. None if it is another message."""
+    system = message["system"]
+    new = phone_number(system["wa_id"].text) or phone_number(system["new_wa_id"].text)
+    is_change = (system["type"].text or "") in _NUMBER_CHANGES
+    if not is_change or new is None or not sender.number or sender.number == new:
+        return None
+    return NumberChange(sender.number, new, clean(f"new-number/{message['id'].id or message.digest}"), at)
+
+
+def _system_preference(message: UntrustedJson, sender: _Customer, at: datetime) -> Report | None:
     """A customer's choice in the older form, as a message of the type `system`. None if it is another message."""
     choice = message["system"]["marketing"].text
-    if sender is None or choice not in ("stop", "resume"):
+    if sender.number is None or choice not in ("stop", "resume"):
         return None
-    return MarketingPreference(sender, choice == "stop", clean(f"user_preferences/{message.digest}"), at)
+    return MarketingPreference(sender.number, choice == "stop", clean(f"user_preferences/{message.digest}"), at)
 
 
-def _statuses(value: UntrustedJson, now: datetime) -> Iterator[Report]:
+def _statuses(value: UntrustedJson, now: datetime) -> Iterator[_Named]:
     for item in value["statuses"]:
-        status, message_id = RECEIPT_STATUSES.get(item["status"].text or ""), item["id"].id
-        failure = _failure(item) if status == "failed" or "errors" in item else None
-        at = not_after(now, item["timestamp"].timestamp)
-        if failure is not None and failure.kind == "opted_out":
-            yield from _opt_out_at_meta(value, item, at)
-        if status is None or message_id is None:
-            yield Ignored("no_news")
-            continue
-        is_failed = failure is not None and status == "failed"
-        yield MessageReceipt(
-            message_id,
-            status,
-            at,
-            item["biz_opaque_callback_data"].id,
-            failure=failure.kind if is_failed else None,
-            code=failure.code if is_failed else None,
-            reason=failure.reason if is_failed else None,
-        )
+        recipient = _customer(value, item["recipient_id"], item["recipient_user_id"])
+        for report in _status(item, recipient, now):
+            yield report, recipient.hidden_id
 
 
-def _opt_out_at_meta(value: UntrustedJson, status: UntrustedJson, at: datetime) -> Iterator[Report]:
-    """A message failed because its recipient has stopped marketing messages of this business in WhatsApp."""
-    number = phone_number(status["recipient_id"].text) or _contact_number(value, status["recipient_user_id"].text)
-    if number is not None:
-        yield MarketingPreference(number, True, clean(f"status/{status['id'].id or status.digest}"), at)
+def _status(item: UntrustedJson, recipient: _Customer, now: datetime) -> Iterator[Report]:
+    status, message_id = RECEIPT_STATUSES.get(item["status"].text or ""), item["id"].id
+    failure = _failure(item) if status == "failed" or "errors" in item else None
+    at = not_after(now, item["timestamp"].timestamp)
+    if failure is not None and failure.kind == "opted_out" and recipient.number is not None:
+        # The recipient has stopped marketing messages of this business in WhatsApp.
+        yield MarketingPreference(recipient.number, True, clean(f"status/{message_id or item.digest}"), at)
+    if status is None or message_id is None:
+        yield Ignored("no_news")
+        return
+    is_failed = failure is not None and status == "failed"
+    yield MessageReceipt(
+        message_id,
+        status,
+        at,
+        item["biz_opaque_callback_data"].id,
+        failure=failure.kind if is_failed else None,
+        code=failure.code if is_failed else None,
+        reason=failure.reason if is_failed else None,
+    )
 
 
 def _failure(status: UntrustedJson) -> failures.ReportedFailure:
@@ -159,12 +187,14 @@ def _failure(status: UntrustedJson) -> failures.ReportedFailure:
     return failures.cloud_api_failure(error["code"].integer, details or error["message"].text or error["title"].text)
 
 
-def _preferences(value: UntrustedJson, now: datetime) -> Iterator[Report]:
+def _preferences(value: UntrustedJson, now: datetime) -> Iterator[_Named]:
     for item in value["user_preferences"]:
-        customer = phone_number(item["wa_id"].text) or _contact_number(value, item["user_id"].text)
-        choice = item["value"].text
-        if customer is None or choice not in ("stop", "resume"):
-            yield Ignored("no_number" if customer is None else "no_news")
-        else:
-            at = not_after(now, item["timestamp"].timestamp)
-            yield MarketingPreference(customer, choice == "stop", clean(f"user_preferences/{item.digest}"), at)
+        customer = _customer(value, item["wa_id"], item["user_id"])
+        yield _preference(item, customer.number, not_after(now, item["timestamp"].timestamp)), customer.hidden_id
+
+
+def _preference(item: UntrustedJson, number: SafeText | None, at: datetime) -> Report:
+    choice = item["value"].text
+    if number is None or choice not in ("stop", "resume"):
+        return Ignored("no_number" if number is None else "no_news")
+    return MarketingPreference(number, choice == "stop", clean(f"user_preferences/{item.digest}"), at)

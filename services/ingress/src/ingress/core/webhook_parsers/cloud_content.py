@@ -10,7 +10,7 @@ from ingress.core.untrusted_json import UntrustedJson
 from spreader.text.clean_text import CleanText, SafeText
 
 NOT_MESSAGES = frozenset({"system", "edit", "revoke", "unsupported", "request_welcome"})
-"""Types of what is no word of a customer. Meta sends `unsupported` for a deleted message too."""
+"""Types of what no customer wrote. Meta sends `unsupported` for a deleted message too."""
 _TEXTS: Mapping[LiteralString, tuple[str, ...]] = {
     "text": ("body",),
     "button": ("text",),
@@ -30,15 +30,15 @@ _CHOICES = ("button_reply", "list_reply", "nfm_reply")
 
 
 def content(message: UntrustedJson) -> tuple[SafeText, CleanText | None] | None:
-    """The kind of a message in our terms, and its text. None if it is no word of a customer.
+    """The kind of a message in our terms, and its text. None if no customer wrote it.
 
     The parts of the message show the kind if its type does not.
     """
     meta_type = message["type"].text or "unknown"
     if meta_type in NOT_MESSAGES:
         return None
-    kinds = [kind for kind in _TEXTS if kind in message]
-    kind = next((kind for kind in kinds if kind == meta_type), None) or next(iter(kinds), None)
+    kinds: list[LiteralString] = [kind for kind in _TEXTS if kind in message]
+    kind: LiteralString | None = next((each for each in kinds if each == meta_type), None) or next(iter(kinds), None)
     if kind is None:
         return ("unknown", None) if "id" in message else None
     part = message[kind]

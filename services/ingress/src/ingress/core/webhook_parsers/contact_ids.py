@@ -12,6 +12,7 @@ from spreader.text.clean_text import CleanText, clean, clean_id
 
 _NUMBER = re.compile(RECIPIENT_PATTERN)
 _PERSON_SERVERS = frozenset({"c.us", "s.whatsapp.net", "hosted"})
+_HIDDEN_SERVERS = frozenset({"lid", "hosted.lid"})
 _GROUP_SERVERS = frozenset({"g.us", "broadcast", "newsletter"})
 
 
@@ -32,6 +33,15 @@ def phone_of_jids(jids: Iterable[str | None]) -> CleanText | None:
         user, _, server = (jid or "").partition("@")
         if server in _PERSON_SERVERS and (number := phone_number(user.partition(":")[0])) is not None:
             return number
+    return None
+
+
+def hidden_id_of_jids(jids: Iterable[str | None]) -> CleanText | None:
+    """The first JID that hides the number, without the number of the device."""
+    for jid in jids:
+        user, _, server = (jid or "").partition("@")
+        if server in _HIDDEN_SERVERS and user:
+            return clean_id(f"{user.partition(':')[0]}@{server}")
     return None
 
 

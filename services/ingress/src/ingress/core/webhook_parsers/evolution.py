@@ -10,6 +10,7 @@ from datetime import datetime
 from ingress.core import failures
 from ingress.core.reports import (
     CALLED_PROFILE,
+    NUMBER_UNKNOWN,
     AddressedReport,
     Echo,
     EditedMessage,
@@ -27,7 +28,7 @@ from ingress.core.webhook_parsers import Refusal, Secrets, WebhookCall, baileys
 from ingress.core.webhook_parsers.contact_ids import phone_of_jids
 from ingress.core.webhook_parsers.linked_account_status import LinkedStatus, connection_ended
 from spreader.contract.events import SessionState
-from spreader.text.clean_text import clean_id
+from spreader.text.clean_text import CleanText, SafeText, clean_id
 
 TOKEN_HEADER, TOKEN_PREFIX = "authorization", "Bearer "
 TEMPORARY_BAN = 402
@@ -53,27 +54,27 @@ class EvolutionParser:
         event = UntrustedJson.parse(body)
         instance = event["instance"].id
         target: Target = CALLED_PROFILE if instance is None else ProfileByAccount(instance)
-        reports = [*_reports(event, now)] or [Ignored("no_news")]
-        if all(isinstance(report, Ignored) for report in reports) and _event_name(event) not in _NOT_LIVE:
-            reports += _unexpected_messages(event, now)
-        return [AddressedReport(report, target) for report in reports]
+        reports = [*_reports(event, target, now)] or [AddressedReport(Ignored("no_news"), target)]
+        if all(isinstance(each.report, Ignored) for each in reports) and _event_name(event) not in _NOT_LIVE:
+            reports += _unexpected_messages(event, target, now)
+        return reports
 
 
 def _event_name(event: UntrustedJson) -> str:
     return (event["event"].text or "").lower().replace("_", ".")
 
 
-def _reports(event: UntrustedJson, now: datetime) -> Iterable[Report]:
+def _reports(event: UntrustedJson, target: Target, now: datetime) -> Iterable[AddressedReport]:
     name, data = _event_name(event), event["data"]
     match name:
         case "messages.upsert":
-            return [_inbound_message(message, now) for message in data]
+            return [_addressed(_inbound_message(item, now), target, item) for item in data]
         case "messages.edited":
-            return [_edit(change, event["sender"].text, now) for change in data]
+            return [_addressed(_edit(item, event["sender"].text, now), target, item) for item in data]
         case "messages.update":
-            return [_receipt(update, now) for update in data]
+            return [_addressed(_receipt(item, now), target, item) for item in data]
         case "send.message":
-            return [_echo(message, now) for message in data]
+            return [_addressed(_echo(item, now), target, item) for item in data]
         case "connection.update":
             status = _connection(data, now)
         case "status.instance":
@@ -81,11 +82,25 @@ def _reports(event: UntrustedJson, now: datetime) -> Iterable[Report]:
         case "qrcode.updated" | "logout.instance" | "remove.instance":
             status = _UNLINKED
         case _:
-            return [Ignored("unknown_event")]
+            return [AddressedReport(Ignored("unknown_event"), target)]
     if status is None:
-        return [Ignored("no_news")]
+        return [AddressedReport(Ignored("no_news"), target)]
     report_id = UntrustedJson([name, data.value, event["date_time"].value]).digest
-    return [status.reported_by("Evolution", report_id, now)]
+    return [AddressedReport(status.reported_by("Evolution", report_id, now), target)]
+
+
+def _addressed(report: Report, target: Target, item: UntrustedJson) -> AddressedReport:
+    return AddressedReport(report, target, _hidden_id(item))
+
+
+def _hidden_id(item: UntrustedJson) -> CleanText | None:
+    return baileys.hidden_id_of_key(item["key"]) or baileys.hidden_id_of_key(item)
+
+
+def _customer(item: UntrustedJson) -> SafeText | None:
+    """The phone number, or `NUMBER_UNKNOWN` if there is only a hidden id. None if there is neither."""
+    number = baileys.phone_of_key(item["key"]) or baileys.phone_of_key(item)
+    return number or (None if _hidden_id(item) is None else NUMBER_UNKNOWN)
 
 
 def _inbound_message(message: UntrustedJson, now: datetime) -> Report:
@@ -97,7 +112,7 @@ def _inbound_message(message: UntrustedJson, now: datetime) -> Report:
         return Ignored("no_news")
     if baileys.is_group(key):
         return Ignored("group")
-    sender = baileys.phone_of_key(key) or baileys.phone_of_key(message)
+    sender = _customer(message)
     if sender is None:
         return Ignored("no_news" if key["id"].id is None else "no_number")
     at = not_after(now, _sent_at(message))
@@ -106,12 +121,13 @@ def _inbound_message(message: UntrustedJson, now: datetime) -> Report:
     return InboundMessage(message_id, sender, *words, at)
 
 
-def _unexpected_messages(event: UntrustedJson, now: datetime) -> Iterator[Report]:
+def _unexpected_messages(event: UntrustedJson, target: Target, now: datetime) -> Iterator[AddressedReport]:
     """Yields the texts of customers in an event in which no messages are expected."""
     for item in event["data"]:
         for report in (_inbound_message(item, now), _edit(item, event["sender"].text, now)):
             if isinstance(report, (InboundMessage, EditedMessage)) and report.text is not None:
-                yield UnexpectedMessage(report.gateway_message_id, report.recipient, report.text, report.at)
+                unexpected = UnexpectedMessage(report.gateway_message_id, report.recipient, report.text, report.at)
+                yield _addressed(unexpected, target, item)
 
 
 def _edit(change: UntrustedJson, own_jid: str | None, now: datetime) -> Report:
@@ -119,7 +135,7 @@ def _edit(change: UntrustedJson, own_jid: str | None, now: datetime) -> Report:
     the customer is not known."""
     key, edited = change["key"], baileys.content(change["editedMessage"])
     message_id = key["id"].id or clean_id(f"unnamed/{change.digest}")
-    customer = baileys.phone_of_key(key) or baileys.phone_of_key(change)
+    customer = _customer(change)
     if edited is None:
         return Ignored("no_news")
     if baileys.is_group(key):
@@ -131,10 +147,10 @@ def _edit(change: UntrustedJson, own_jid: str | None, now: datetime) -> Report:
 
 def _echo(message: UntrustedJson, now: datetime) -> Report:
     key = message["key"]
-    message_id, recipient = key["id"].id, baileys.phone_of_key(key) or baileys.phone_of_key(message)
+    message_id, recipient = key["id"].id, _customer(message)
     if message_id is None or key["fromMe"].boolean is False:
         return Ignored("no_news")
-    if recipient is None:
+    if recipient is None or baileys.is_group(key):
         return Ignored("group" if baileys.is_group(key) else "no_number")
     return Echo(message_id, recipient, not_after(now, _sent_at(message)))
 

@@ -8,6 +8,7 @@ from typing import LiteralString
 from ingress.core import failures
 from ingress.core.reports import (
     CALLED_PROFILE,
+    NUMBER_UNKNOWN,
     AccountStatusReport,
     AddressedReport,
     Echo,
@@ -24,7 +25,12 @@ from ingress.core.reports import (
 from ingress.core.signatures import is_valid_hmac
 from ingress.core.untrusted_json import UntrustedJson, not_after
 from ingress.core.webhook_parsers import Refusal, Secrets, WebhookCall, baileys
-from ingress.core.webhook_parsers.contact_ids import is_group_chat, phone_of_jids, whatsapp_message_id
+from ingress.core.webhook_parsers.contact_ids import (
+    hidden_id_of_jids,
+    is_group_chat,
+    phone_of_jids,
+    whatsapp_message_id,
+)
 from ingress.core.webhook_parsers.linked_account_status import new_chat_quota, time_lock
 from ingress.core.webhook_parsers.waha_engine import engine_event
 from spreader.contract.events import SessionState
@@ -46,7 +52,7 @@ _NOTIFICATIONS = frozenset(
         *("pinned_message", "keep_in_chat", "biz_content_placeholder"),
     }
 )
-"""Types in WhatsApp Web of what is no message of a customer, such as the note that a chat is encrypted."""
+"""Types in WhatsApp Web of what a customer did not write, such as the note that a chat is encrypted."""
 _KINDS: Mapping[str, LiteralString] = {
     "chat": "text", "ptt": "voice", "vcard": "contacts", "multi_vcard": "contacts", "buttons_response": "button",
     "list_response": "interactive", "template_button_reply": "button", "native_flow": "interactive",
@@ -72,7 +78,8 @@ class WahaParser:
         session = event["session"].id
         target: Target = CALLED_PROFILE if session is None else ProfileByAccount(session)
         at = not_after(now, event["timestamp"].timestamp)
-        return [AddressedReport(report, target) for report in _reports(event, at)]
+        hidden_id = _hidden_id(event["payload"])
+        return [AddressedReport(report, target, hidden_id) for report in _reports(event, at)]
 
 
 def _reports(event: UntrustedJson, at: datetime) -> Iterable[Report]:
@@ -116,12 +123,12 @@ def _inbound_message(payload: UntrustedJson, at: datetime) -> Report:
     if payload["_data"]["type"].text in _NOTIFICATIONS or words is None:
         return Ignored("no_news")
     sender = phone_of_jids([chat]) or _hidden_phone(payload["_data"], "Sender")
-    if sender is None:
+    if sender is None and _hidden_id(payload) is None:
         return Ignored("no_number")
     message_id, sent_at = _message_id(payload), not_after(at, payload["timestamp"].timestamp)
     if edited is not None:
-        return EditedMessage(message_id, sender, payload["body"].text or edited[1], sent_at)
-    return InboundMessage(message_id, sender, *words, sent_at)
+        return EditedMessage(message_id, sender or NUMBER_UNKNOWN, payload["body"].text or edited[1], sent_at)
+    return InboundMessage(message_id, sender or NUMBER_UNKNOWN, *words, sent_at)
 
 
 def _message_id(payload: UntrustedJson) -> CleanText:
@@ -129,7 +136,7 @@ def _message_id(payload: UntrustedJson) -> CleanText:
 
 
 def _unexpected_message(payload: UntrustedJson, at: datetime) -> Report | None:
-    """A customer's text in an event that is no message of a customer by its other parts."""
+    """A customer's text in an event that is not a message by its other parts."""
     # The body counts even if the rest of the message has no words.
     report = _inbound_message(payload, at) if _content(payload) else _inbound_message(_only_body(payload), at)
     if not isinstance(report, (InboundMessage, EditedMessage)) or report.text is None:
@@ -164,9 +171,9 @@ def _echo(payload: UntrustedJson, at: datetime) -> Iterable[Report]:
     acknowledged = RECEIPT_STATUSES.get(payload["ack"].integer or 0) == "acknowledged"
     receipts = [MessageReceipt(message_id, "acknowledged", sent_at)] if acknowledged else []
     recipient = phone_of_jids([chat, *chat_in_id]) or _hidden_phone(payload["_data"], "Recipient")
-    if recipient is None:
+    if recipient is None and _hidden_id(payload) is None:
         return receipts or [Ignored("no_number")]
-    return [Echo(message_id, recipient, sent_at), *receipts]
+    return [Echo(message_id, recipient or NUMBER_UNKNOWN, sent_at), *receipts]
 
 
 def _hidden_phone(data: UntrustedJson, role: str) -> CleanText | None:
@@ -175,6 +182,15 @@ def _hidden_phone(data: UntrustedJson, role: str) -> CleanText | None:
     Baileys reports the number in `key`, and whatsmeow reports it in `Info`.
     """
     return baileys.phone_of_key(data["key"]) or phone_of_jids([data["Info"][f"{role}Alt"].text])
+
+
+def _hidden_id(payload: UntrustedJson) -> CleanText | None:
+    """The id of the customer's chat if it hides the number. The chat of our own messages is in their id."""
+    info, key = payload["_data"]["Info"], payload["_data"]["key"]
+    chat_in_id = (payload["id"].text or "").split("_")[1:2]
+    own_chats = (*chat_in_id, payload["to"].text, info["Chat"].text)
+    chats = own_chats if payload["fromMe"].boolean else (payload["from"].text, info["SenderAlt"].text)
+    return hidden_id_of_jids(chats) or baileys.hidden_id_of_key(key)
 
 
 def _reaction(payload: UntrustedJson, at: datetime) -> Report:
@@ -194,7 +210,7 @@ def _engine_message(payload: UntrustedJson) -> UntrustedJson:
 
 
 def _content(payload: UntrustedJson) -> tuple[LiteralString, CleanText | None] | None:
-    """The kind of the message and its text. None if it is no word of a customer."""
+    """The kind of the message and its text. None if no customer wrote it."""
     body, data = payload["body"].text, payload["_data"]
     message = _engine_message(payload)
     content = baileys.content(message)

@@ -1,0 +1,67 @@
+"""Statements: the numbers behind hidden ids, and the messages of people whose number is not known."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import text
+
+from spreader.runtime.rows import columns
+
+
+@dataclass(frozen=True, slots=True)
+class HiddenMessage:
+    """A kept report of a person whose number is not known. `report`: message, edit, unexpected, stop or resume. With
+    the last two, `gateway_message_id` is the evidence of the choice."""
+
+    package_id: str
+    profile_id: str
+    hidden_id: str
+    gateway_message_id: str
+    report: str
+    kind: str
+    text: str | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class HiddenMessageEntry:
+    """What callers of the API see of such a message."""
+
+    profile_id: str
+    hidden_id: str
+    message_id: str
+    kind: str
+    text: str | None
+    at: datetime
+
+
+NUMBER = text("SELECT recipient FROM ingress.hidden_id WHERE profile_id = :profile_id AND hidden_id = :hidden_id")
+
+LEARN = text("""
+INSERT INTO ingress.hidden_id AS stored (profile_id, hidden_id, recipient)
+VALUES (:profile_id, :hidden_id, :recipient)
+ON CONFLICT (profile_id, hidden_id) DO UPDATE SET recipient = excluded.recipient, learned_at = clock_timestamp()
+WHERE stored.recipient <> excluded.recipient OR stored.learned_at < clock_timestamp() - interval '30 days'""")
+"""Stores the number behind a hidden id. The time changes once in 30 days, so that a used number is not deleted."""
+
+KEEP = text(f"""
+INSERT INTO ingress.hidden_message ({columns(HiddenMessage)})
+VALUES (:package_id, :profile_id, :hidden_id, :gateway_message_id, :report, :kind, :text, :at)
+ON CONFLICT DO NOTHING""")
+
+KEPT = text(f"""
+SELECT {columns(HiddenMessage)} FROM ingress.hidden_message
+WHERE profile_id = :profile_id AND hidden_id = :hidden_id ORDER BY at, gateway_message_id FOR UPDATE""")
+
+FORGET = text("""
+DELETE FROM ingress.hidden_message
+WHERE profile_id = :profile_id AND hidden_id = :hidden_id
+  AND gateway_message_id = ANY (CAST(:gateway_message_ids AS text[]))""")
+
+PAGE = text("""
+SELECT profile_id, hidden_id, gateway_message_id AS message_id, kind, text, at FROM ingress.hidden_message
+WHERE package_id = :package_id
+  AND (profile_id, hidden_id, gateway_message_id) > (:profile_id, :hidden_id, :gateway_message_id)
+ORDER BY profile_id, hidden_id, gateway_message_id LIMIT :limit""")
+
+COUNT = text("SELECT count(*) FROM ingress.hidden_message")

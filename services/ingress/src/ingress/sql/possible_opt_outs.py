@@ -1,0 +1,50 @@
+"""Statements: possible opt-outs."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import text
+
+from spreader.runtime.rows import columns
+
+
+@dataclass(frozen=True, slots=True)
+class PossibleOptOut:
+    """A person whose message probably asks for no more messages, and the message. `profile_id`: the profile that got
+    it."""
+
+    recipient: str
+    profile_id: str
+    text: str
+    at: datetime
+
+
+NOTE = text("""
+INSERT INTO ingress.possible_opt_out AS stored (package_id, recipient, profile_id, text, evidence, at)
+VALUES (:package_id, :recipient, :profile_id, :text, :evidence, :at)
+ON CONFLICT (package_id, recipient) DO UPDATE
+SET profile_id = excluded.profile_id, text = excluded.text, evidence = excluded.evidence, at = excluded.at,
+    decision = NULL, noted_at = clock_timestamp()
+WHERE stored.evidence <> excluded.evidence AND stored.at <= excluded.at""")
+"""Puts a person on the list. A repeated report of the same message has no effect, even after a decision."""
+
+_OPEN = """
+decision IS NULL AND NOT EXISTS (
+    SELECT FROM ingress.consent
+    WHERE consent.recipient = possible_opt_out.recipient AND consent.kind = 'suppression' AND consent.listed
+      AND consent.package_id IN (possible_opt_out.package_id, '*'))"""
+"""The entry waits for a decision, and the person is not suppressed anyway."""
+
+PAGE = text(f"""
+SELECT {columns(PossibleOptOut)} FROM ingress.possible_opt_out
+WHERE package_id = :package_id AND recipient > :after AND {_OPEN} ORDER BY recipient LIMIT :limit""")
+
+OPEN_ENTRY = text("""
+SELECT evidence FROM ingress.possible_opt_out
+WHERE package_id = :package_id AND recipient = :recipient AND decision IS NULL""")
+
+DECIDE = text("""
+UPDATE ingress.possible_opt_out SET decision = :decision
+WHERE package_id = :package_id AND recipient = :recipient AND evidence = :evidence AND decision IS NULL""")
+
+COUNT_OPEN = text(f"SELECT count(*) FROM ingress.possible_opt_out WHERE {_OPEN}")

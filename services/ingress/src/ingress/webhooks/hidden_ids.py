@@ -1,0 +1,144 @@
+"""Hidden ids: learns the phone numbers behind the ids by which WhatsApp names people, and keeps messages until then.
+
+WhatsApp may name a person by an id that hides the number, such as `…@lid` or a user id of Meta. Receipts and echoes of
+our own messages show whom we wrote to, and some reports contain both the id and the number.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ingress.core.reports import (
+    NUMBER_UNKNOWN,
+    CustomerReport,
+    EditedMessage,
+    InboundMessage,
+    MarketingPreference,
+    UnexpectedMessage,
+)
+from ingress.metrics import HIDDEN_MESSAGES, WAITING_HIDDEN_MESSAGES
+from ingress.sql import hidden_ids as sql
+from ingress.sql.hidden_ids import HiddenMessage, HiddenMessageEntry
+from ingress.webhooks.inbound_messages import InboundMessages
+from spreader.runtime.postgres import autocommit
+from spreader.runtime.rows import fetched
+from spreader.text.clean_text import clean
+
+REMEMBERED_MAX = 50_000
+COUNT_EVERY_SECONDS = 60.0
+
+_Key = tuple[str, str]
+"""A profile and a hidden id. Ids of Meta are different for each business."""
+
+
+@dataclass(frozen=True, slots=True)
+class HiddenIds:
+    engine: AsyncEngine
+    messages: InboundMessages
+    remembered: dict[_Key, str] = field(default_factory=dict)
+    """The numbers that this process has learned, so that most receipts need no statement."""
+
+    async def take(self, package_id: str, profile_id: str, hidden_id: str | None, report: CustomerReport) -> None:
+        """Process a customer's report. If only a hidden id names the customer, and the number behind it is not known,
+        the report is kept until it is."""
+        if report.recipient != NUMBER_UNKNOWN:
+            if hidden_id is not None and isinstance(report, InboundMessage):
+                await self.learn(profile_id, hidden_id, report.recipient)
+            await self.messages.take_report(package_id, profile_id, report)
+        elif hidden_id is not None:
+            number = await self._number(profile_id, hidden_id)
+            if number is None:
+                await self._keep(package_id, profile_id, hidden_id, report)
+            else:
+                report = replace(report, recipient=clean(number))
+                await self.messages.take_report(package_id, profile_id, report)
+
+    async def learn(self, profile_id: str, hidden_id: str, number: str) -> None:
+        """Store the number behind a hidden id, and process the messages that were kept under the id."""
+        key = profile_id, hidden_id
+        if self.remembered.get(key) == number:
+            return
+        params = {"profile_id": profile_id, "hidden_id": hidden_id}
+        async with autocommit(self.engine) as connection:
+            await connection.execute(sql.LEARN, {**params, "recipient": number})
+        await self._process_kept(profile_id, hidden_id, number)
+        if len(self.remembered) >= REMEMBERED_MAX:
+            self.remembered.clear()
+        self.remembered[key] = number
+
+    async def page(self, package_id: str, after: tuple[str, str, str], limit: int) -> Sequence[HiddenMessageEntry]:
+        """`after`: the profile, the hidden id and the message id of the last entry of the page before."""
+        profile_id, hidden_id, message_id = after
+        params = {"package_id": package_id, "profile_id": profile_id, "hidden_id": hidden_id, "limit": limit}
+        async with self.engine.connect() as connection:
+            rows = await connection.execute(sql.PAGE, {**params, "gateway_message_id": message_id})
+            return fetched(HiddenMessageEntry, rows)
+
+    async def _number(self, profile_id: str, hidden_id: str) -> str | None:
+        if (number := self.remembered.get((profile_id, hidden_id))) is not None:
+            return number
+        async with autocommit(self.engine) as connection:
+            rows = await connection.execute(sql.NUMBER, {"profile_id": profile_id, "hidden_id": hidden_id})
+            return rows.scalar_one_or_none()
+
+    async def _keep(self, package_id: str, profile_id: str, hidden_id: str, report: CustomerReport) -> None:
+        message = _kept(package_id, profile_id, hidden_id, report)
+        async with autocommit(self.engine) as connection:
+            params = {name: getattr(message, name) for name in HiddenMessage.__dataclass_fields__}
+            kept = await connection.execute(sql.KEEP, params)
+        HIDDEN_MESSAGES.labels("kept").inc(kept.rowcount)
+        # The number may have become known since it was looked up. Then no other call processes this message.
+        if (number := await self._number(profile_id, hidden_id)) is not None:
+            await self._process_kept(profile_id, hidden_id, number)
+
+    async def _process_kept(self, profile_id: str, hidden_id: str, number: str) -> None:
+        """Process the kept messages, and delete them after that. After a crash they are processed again, which has no
+        second effect."""
+        params = {"profile_id": profile_id, "hidden_id": hidden_id}
+        async with self.engine.begin() as connection:
+            kept = fetched(HiddenMessage, await connection.execute(sql.KEPT, params))
+            for message in kept:
+                await self.messages.take_report(message.package_id, profile_id, _report(message, number))
+            if kept:
+                ids = [message.gateway_message_id for message in kept]
+                await connection.execute(sql.FORGET, {**params, "gateway_message_ids": ids})
+        HIDDEN_MESSAGES.labels("processed").inc(len(kept))
+
+
+@dataclass(frozen=True, slots=True)
+class HiddenMessageCount:
+    """Counts the kept messages, for the metric."""
+
+    engine: AsyncEngine
+
+    async def run_once(self) -> float:
+        """Returns the seconds until the next run."""
+        async with autocommit(self.engine) as connection:
+            WAITING_HIDDEN_MESSAGES.set((await connection.execute(sql.COUNT)).scalar_one())
+        return COUNT_EVERY_SECONDS
+
+
+def _kept(package_id: str, profile_id: str, hidden_id: str, report: CustomerReport) -> HiddenMessage:
+    match report:
+        case InboundMessage():
+            name, message_id, kind, text = "message", report.gateway_message_id, str(report.kind), report.text
+        case EditedMessage():
+            name, message_id, kind, text = "edit", report.gateway_message_id, "text", report.text
+        case UnexpectedMessage():
+            name, message_id, kind, text = "unexpected", report.gateway_message_id, "text", report.text
+        case MarketingPreference():
+            name, message_id, kind, text = ("stop" if report.stop else "resume"), report.evidence, "preference", None
+    return HiddenMessage(package_id, profile_id, hidden_id, message_id, name, kind, text, report.at)
+
+
+def _report(message: HiddenMessage, number: str) -> CustomerReport:
+    message_id, recipient = clean(message.gateway_message_id), clean(number)
+    text = None if message.text is None else clean(message.text)
+    match message.report:
+        case "message":
+            return InboundMessage(message_id, recipient, clean(message.kind), text, message.at)
+        case "edit" | "unexpected":
+            return EditedMessage(message_id, recipient, text, message.at)
+        case _:
+            return MarketingPreference(recipient, message.report == "stop", message_id, message.at)
