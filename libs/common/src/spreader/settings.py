@@ -16,7 +16,7 @@ class Settings(BaseSettings):
     kafka_ca_file: str | None = None
     kafka_alone: bool = False
     """Only for the in-memory broker of trials, where joining a group takes minutes. Each service is then one process,
-    which reads all partitions without joining a group. With any other broker, a service refuses to start."""
+    which reads all partitions without joining a group. If this is set with any other broker, services do not start."""
     secret_keys: str | None = Field(default=None, repr=False)
     """Keys that encrypt gateway credentials, newest first, separated by commas. `python -m spreader key` makes one, and
     `python -m ingress keys` says which ones are still needed."""

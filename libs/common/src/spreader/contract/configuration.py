@@ -43,8 +43,8 @@ class ProfileLimits(Setting):
     per_recipient_per_day: PositiveInt | None = 2
     """Open messages to one recipient in 24 hours, from all profiles of the package together."""
     unanswered_per_30_days: PositiveInt | None = 300
-    """How many cold contacts of the last 30 days may be without an answer, because WhatsApp limits this number. Each
-    answer makes room for one more."""
+    """How many cold contacts of the last 30 days may be without an answer. WhatsApp limits this number too. Each answer
+    makes room for one more."""
 
 
 class PackageLimits(Setting):
