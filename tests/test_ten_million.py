@@ -108,6 +108,7 @@ async def generate(url: str) -> int:
                     await connection.execute(DELIVERIES, message_ids)
         for statement in STATS:
             await connection.execute(statement)
+        await connection.execute("VACUUM ANALYZE ingress.message_count")
         for table in ("message", "hour", "minute", "package_hour", "alert", "delivery"):
             await connection.execute(f"VACUUM ANALYZE stats.{table}")
         return await connection.fetchval("SELECT count(*) FROM ingress.delivery")

@@ -44,6 +44,7 @@ from ingress.sql.retention import old_rows
 from ingress.status.conversation_endpoint import ConversationEndpoint
 from ingress.status.delivery_endpoint import DeliveryEndpoint
 from ingress.status.handlers import RECORDS_MAX, StatusHandlers
+from ingress.status.message_counts import MessageCounts
 from ingress.status.message_endpoint import MessageEndpoint
 from ingress.status.message_list_endpoint import MessageListEndpoint
 from ingress.status.message_retention import MessageRetention
@@ -195,6 +196,7 @@ def _retention_loops(settings: IngressSettings, engine: AsyncEngine, clock: Cloc
     return (
         retention_loop("old rows", Retention(engine, clock, lambda: kept).delete_old),
         retention_loop("old messages", messages.delete_old),
+        retention_loop("counts of old messages", MessageCounts(engine).count_uncounted, every_seconds=60.0),
     )
 
 

@@ -71,6 +71,10 @@ UPDATE ingress.removed_message SET due_at = removed_at + CAST(:again_after AS in
 WHERE message_id = ANY (CAST(:message_ids AS text[]))""")
 
 FORGET_REMOVED = text("""
-DELETE FROM ingress.removed_message WHERE message_id = ANY (CAST(:message_ids AS text[]))""")
+WITH removed AS (
+    DELETE FROM ingress.removed_message WHERE message_id = ANY (CAST(:message_ids AS text[])) RETURNING message_id)
+DELETE FROM ingress.message_count USING removed WHERE message_count.message_id = removed.message_id""")
+"""A delivery that was stored after the removal of its message was counted again. Wait for the turn to write counts
+before this (`ingress.sql.status.COUNTS_TURN`)."""
 
 MEDIA_TURN = text("SELECT pg_try_advisory_xact_lock(hashtext('retention'), hashtext('media'))")

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 
 from ingress.core.status import WAITING
 from spreader.contract.bounds import Bound
@@ -32,6 +33,23 @@ class CountedMessage(AcceptedMessage):
     WAITING."""
 
     counts: Mapping[str, int] = field(default_factory=dict[str, int])
+
+
+@dataclass(frozen=True, slots=True)
+class UncountedMessage:
+    """A message whose kept counts lack the deliveries from before the counts."""
+
+    message_id: str
+    recipients: int
+
+
+@dataclass(frozen=True, slots=True)
+class LackingCount:
+    """How many deliveries in a status the kept counts of a message lack. Below 0: they have too many."""
+
+    message_id: str
+    status: str
+    deliveries: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +94,42 @@ class ShownDelivery:
     updated_at: datetime
 
 
+_SHOWN = f"CASE WHEN status = 'held' AND reason = '{Bound.WAITING_FOR_PROFILE}' THEN '{WAITING}' ELSE status END"
 _COUNTS = f"""
-coalesce((SELECT jsonb_object_agg(status, deliveries)
-          FROM (SELECT CASE WHEN status = 'held' AND reason = '{Bound.WAITING_FOR_PROFILE}' THEN '{WAITING}'
-                            ELSE status END AS status, count(*) AS deliveries
-                FROM ingress.delivery WHERE delivery.message_id = message.message_id GROUP BY 1) AS counted),
-         '{{}}') AS counts"""
+coalesce(CASE WHEN counted
+              THEN (SELECT jsonb_object_agg(status, deliveries) FROM ingress.message_count
+                    WHERE message_count.message_id = message.message_id AND deliveries > 0)
+              ELSE (SELECT jsonb_object_agg(status, deliveries)
+                    FROM (SELECT {_SHOWN} AS status, count(*) AS deliveries
+                          FROM ingress.delivery WHERE delivery.message_id = message.message_id GROUP BY 1) AS by_status)
+         END, jsonb_build_object()) AS counts"""
+"""The kept counts of a message. Triggers keep them (migration 0018)."""
+
+COUNTS_TURN = text("SELECT pg_advisory_xact_lock(hashtextextended('ingress.message_count', 0))")
+"""Waits for the turn to write counts, until the commit (migration 0018)."""
+UNCOUNTED = text(
+    f"SELECT {columns(UncountedMessage)} FROM ingress.message WHERE NOT counted ORDER BY message_id LIMIT :limit"
+)
+LACKING = text(f"""
+SELECT {columns(LackingCount)} FROM (
+    SELECT message_id, status, CAST(sum(number) AS bigint) AS deliveries FROM (
+        SELECT message_id, {_SHOWN} AS status, 1 AS number
+        FROM ingress.delivery WHERE message_id = ANY(CAST(:message_ids AS text[]))
+        UNION ALL
+        SELECT message_id, status, -deliveries
+        FROM ingress.message_count WHERE message_id = ANY(CAST(:message_ids AS text[]))) AS difference
+    GROUP BY message_id, status HAVING sum(number) <> 0) AS lacking""")
+"""What the kept counts of these messages lack. The statement reads deliveries and counts as they are at one time, so
+what they lack does not depend on the changes that others commit meanwhile."""
+MARK_COUNTED = text("""
+UPDATE ingress.message SET counted = true WHERE message_id = ANY(ARRAY(
+    SELECT message_id FROM ingress.message WHERE message_id = ANY(CAST(:message_ids AS text[])) AND NOT counted
+    ORDER BY message_id FOR UPDATE))
+RETURNING message_id""")
+ADD_COUNTS = text(f"""
+INSERT INTO ingress.message_count AS known (message_id, status, deliveries)
+SELECT message_id, status, deliveries FROM {unnest(LackingCount, "lacking")} ORDER BY message_id, status
+ON CONFLICT (message_id, status) DO UPDATE SET deliveries = known.deliveries + excluded.deliveries""")
 
 MESSAGES_INSERT = text(f"""
 INSERT INTO ingress.message ({columns(AcceptedMessage)})
@@ -89,11 +137,21 @@ SELECT {columns(AcceptedMessage)} FROM {unnest(AcceptedMessage, "accepted")}
 ON CONFLICT DO NOTHING""")
 MESSAGE = text(f"""
 SELECT {columns(AcceptedMessage)}, {_COUNTS} FROM ingress.message WHERE message_id = :message_id""")
-MESSAGES = text(f"""
-SELECT {columns(AcceptedMessage)}, {_COUNTS} FROM ingress.message
-WHERE package_id = :package_id AND (CAST(:lane AS text) IS NULL OR lane = :lane)
-  AND (CAST(:before_at AS timestamptz) IS NULL OR (accepted_at, message_id) < (:before_at, :before_id))
-ORDER BY accepted_at DESC, message_id DESC LIMIT :limit""")
+_MESSAGES = f"""
+SELECT {columns(AcceptedMessage)}, {_COUNTS} FROM ingress.message WHERE package_id = :package_id{{conditions}}
+ORDER BY accepted_at DESC, message_id DESC LIMIT :limit"""
+_OF_LANE = " AND lane = :lane"
+_BEFORE = " AND (accepted_at, message_id) < (:before_at, :before_id)"
+
+
+@cache
+def messages(of_lane: bool, is_later: bool) -> TextClause:
+    """A page of a package's messages, the newest first. It contains only the conditions that are needed, because with a
+    condition such as `:before_at IS NULL OR ...` Postgres would read all newer messages. `of_lane`: only messages of
+    `:lane`. `is_later`: the page begins after `:before_at` and `:before_id`."""
+    return text(_MESSAGES.format(conditions=(_OF_LANE if of_lane else "") + (_BEFORE if is_later else "")))
+
+
 MESSAGE_CANCEL = text("""
 UPDATE ingress.message SET cancelled_at = coalesce(cancelled_at, :now) WHERE message_id = :message_id""")
 

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ingress.sql import retention as sql
 from ingress.sql.retention import OldMessage, RemovedMessage
+from ingress.sql.status import COUNTS_TURN
 from spreader.clock import Now
 from spreader.runtime.retention import BEGINNING, TAKE_TURN, Turn, age_seconds
 from spreader.runtime.rows import fetched
@@ -45,13 +46,13 @@ class MessageRetention:
             (turn,) = fetched(Turn, await connection.execute(TAKE_TURN, {"table": MESSAGES}))
             if not turn.is_mine:
                 return 0
-            deleted = await self._delete_deliveries(connection, turn.now, rows_max)
-            if deleted >= rows_max:
+            if await self._delete_deliveries(connection, turn.now, rows_max):
                 return rows_max
-            return max(deleted, await self._remove_messages(connection, rows_max))
+            return await self._remove_messages(connection, rows_max)
 
-    async def _delete_deliveries(self, connection: AsyncConnection, now: datetime, rows_max: int) -> int:
-        """Delete deliveries of removed messages. Returns `rows_max` if there may be more."""
+    async def _delete_deliveries(self, connection: AsyncConnection, now: datetime, rows_max: int) -> bool:
+        """Delete deliveries of removed messages. Returns whether there were such messages. The transaction then removes
+        no further message, because it may have written counts (migration 0018)."""
         due = fetched(RemovedMessage, await connection.execute(sql.REMOVED_MESSAGES, {"limit": rows_max}))
         message_ids = [message.message_id for message in due]
         params = {"message_ids": message_ids, "rows": rows_max}
@@ -60,10 +61,12 @@ class MessageRetention:
         OVERDUE_ROWS.labels(DELIVERIES).set(age_seconds(due[0].due_at if due else None, now))
         if deleted < rows_max:
             done = [message.message_id for message in due if message.is_last_look]
-            await connection.execute(sql.FORGET_REMOVED, {"message_ids": done})
             again = [message.message_id for message in due if not message.is_last_look]
             await connection.execute(sql.LOOK_AGAIN, {"message_ids": again, "again_after": LOOK_AGAIN_AFTER})
-        return max(deleted, rows_max if len(due) == rows_max else 0)
+            if done:
+                await connection.execute(COUNTS_TURN)
+                await connection.execute(sql.FORGET_REMOVED, {"message_ids": done})
+        return bool(due)
 
     async def _remove_messages(self, connection: AsyncConnection, rows_max: int) -> int:
         """Remove old messages. Returns `rows_max` if there may be more."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -73,15 +74,14 @@ class StatusProjection:
         self, package_id: str, lane: Lane | None, before: ListPosition | None, limit: int
     ) -> Sequence[CountedMessage]:
         """A package's messages of one lane or of both, newest first. `before`: where the previous page ended."""
-        params = {
-            "package_id": package_id,
-            "lane": lane,
-            "before_at": before and before.accepted_at,
-            "before_id": before and before.message_id,
-            "limit": limit,
-        }
+        params: dict[str, Any] = {"package_id": package_id, "limit": limit}
+        if lane is not None:
+            params["lane"] = lane
+        if before is not None:
+            params |= {"before_at": before.accepted_at, "before_id": before.message_id}
         async with autocommit(self.engine) as connection:
-            return fetched(CountedMessage, await connection.execute(sql.MESSAGES, params))
+            page = await connection.execute(sql.messages(lane is not None, before is not None), params)
+            return fetched(CountedMessage, page)
 
     async def cancel(self, message_id: str, now: datetime) -> None:
         """Stores the time of the first request to cancel the message."""
