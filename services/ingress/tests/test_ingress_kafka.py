@@ -259,6 +259,7 @@ INSERT INTO ingress.profile (profile_id, package_id, settings, created_at, updat
 SELECT rpad(md5(:package_id || number), 64, '0'), :package_id, jsonb_build_object(
     'name', repeat('n', 200), 'phone', '201000000001', 'weight', null, 'limits', jsonb_build_object(),
     'gateway', jsonb_build_object('driver', 'cloud_api', 'base_url', 'https://' || repeat('b', 2040),
-        'account', repeat('a', 200), 'sealed', repeat('s', {SEALED_CHARACTERS}), 'holder', repeat('h', 16))),
+        'account', repeat('a', 200), 'sealed', repeat('s', {SEALED_CHARACTERS}), 'holder', repeat('h', 16),
+        'holder_since', '2026-03-01T12:00:00.123456+00:00')),
     now(), now()
 FROM generate_series(1, 1000) AS number""")

@@ -117,12 +117,12 @@ async def test_events_become_states_and_responses_each_counted_once(
         listed = (await http.get("/api/v1/profiles", params={"package_id": "stats-shop"})).json()["data"]
         one = (await http.get("/api/v1/profiles/stats-sales")).json()
         other = (await http.get("/api/v1/profiles", params={"package_id": "another"})).json()
-    assert [each["profile_id"] for each in listed] == ["stats-sales", "stats-idle"]
-    assert listed[0]["windows"] == dict.fromkeys(Windows.model_fields, counts.model_dump())
-    assert {**listed[0], "at": None, "health": None} == {**one, "at": None, "health": None}
+    assert [each["profile_id"] for each in listed] == ["stats-idle", "stats-sales"]
+    assert listed[1]["windows"] == dict.fromkeys(Windows.model_fields, counts.model_dump())
+    assert {**listed[1], "at": None, "health": None} == {**one, "at": None, "health": None}
     assert (one["open"]["state"], one["reply"]["state"], one["limit_factor"]) == ("ok", "ok", 1.0)
     assert datetime.fromisoformat(one["at"]).tzinfo is not None
-    assert other == {"data": []}
+    assert other == {"data": [], "next_cursor": None}
 
 
 def running_exports() -> float | None:

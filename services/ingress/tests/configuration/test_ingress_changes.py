@@ -1,6 +1,7 @@
 """Change history over HTTP: who set what, before and after, and which changes can be undone."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -137,7 +138,7 @@ async def test_the_history_has_pages_and_refuses_a_cursor_of_another_list(system
 def test_the_history_contains_no_credentials() -> None:
     def sealed(secret: str) -> Any:
         gateway = {"driver": "waha", "base_url": "http://w", "account": "s", "sealed": secret, "holder": "h"}
-        profile = StoredProfile("a", "pkg", {"name": "A", "gateway": gateway}, False)
+        profile = StoredProfile("a", "pkg", {"name": "A", "gateway": gateway}, False, datetime(2026, 3, 1, tzinfo=UTC))
         return package_document(StoredPackage("pkg", 1, {"name": "P"}, False), [profile])
 
     first, second = new_key(), new_key()

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -64,6 +65,25 @@ async def test_credentials_are_sealed_and_in_no_response_event_or_table(
     told = [answer.text for answer in answers] + [str(each) for each in system.log.envelopes]
     assert not any(secret in text for secret in gateway["credentials"].values() for text in told)
     assert not any(sealed in answer.text for answer in answers)
+
+
+async def test_the_snapshot_says_when_a_profile_was_added_and_since_when_it_has_its_holder(system: System) -> None:
+    """Evidence from before these times does not concern the profile."""
+    await system.package()
+    added_at = system.clock()
+    await system.gateway_profile("cloud_api", "first")
+    system.clock.forward(timedelta(hours=1))
+    address = "/packages/pkg/profiles/first"
+    same = CREDENTIALS["cloud_api"]("first")
+    for credentials in (same, {**same, "app_secret": "another"}):
+        changed = await system.http.patch(address, json={"gateway": {"credentials": credentials}})
+        assert changed.status_code == 200, changed.text
+        assert gateway_of(system).holder_since == added_at
+    await system.http.patch(address, json={"gateway": {"credentials": {"access_token": "a-newer-one"}}})
+    await system.http.patch(address, json={"name": "Another name"})
+    (profile,) = system.snapshot().package.profiles
+    assert (profile.created_at, profile.gateway.holder_since) == (added_at, system.clock())
+    assert "holder_since" not in (await system.http.get(address)).text
 
 
 async def test_profiles_with_the_same_access_token_have_the_same_holder(system: System) -> None:

@@ -269,3 +269,16 @@ async def test_a_change_of_an_unknown_package_or_profile_is_a_404(system: System
     answers = await asyncio.gather(*calls)
     assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(404, "not-found")] * len(calls)
     assert system.snapshot().package.version == 2
+
+
+async def test_a_list_of_profiles_can_name_the_profiles(system: System) -> None:
+    """The page of an operator asks only for the profiles that it shows."""
+    await system.package("a", "b", "c")
+    await system.package("d", package_id="other")
+    names = {"profile_id": ["c", "a", "d", "nobody"]}
+    found = await system.http.get("/packages/pkg/profiles", params=names)
+    assert [row["profile_id"] for row in found.json()["data"]] == ["a", "c"]
+    first = await system.http.get("/packages/pkg/profiles", params={**names, "limit": 1})
+    following = await system.http.get(f"http://test{first.links['next']['url']}")
+    assert [row["profile_id"] for row in following.json()["data"]] == ["c"]
+    assert (await system.http.get("/packages/pkg/profiles?profile_id=no%20id")).status_code == 422

@@ -99,6 +99,14 @@ async def test_a_receipt_is_matched_by_the_gateways_message_id(system: System) -
     assert row.status == "read"
 
 
+async def test_the_outcome_of_a_receipt_says_when_its_message_was_sent(system: System) -> None:
+    """So stats does not take a receipt of a delivery that it has forgotten for a new send."""
+    await fold(system, outcome("sent", gateway_message_id="3EB0"))
+    await system.receipts.take([ack("read", at=NOON + timedelta(days=40)), ack("read", "3EB1")])
+    await fold(system, outcome("unknown", "dlv_2", gateway_message_id="3EB1"))
+    assert [each.sent_at for each in system.bus.of(DeliveryOutcome)] == [NOON, None]
+
+
 @pytest.mark.parametrize("by_delivery", [True, False])
 async def test_a_receipt_that_comes_too_early_waits_and_is_matched_once(system: System, by_delivery: bool) -> None:
     early = ProfileReceipt("pkg", "a", MessageReceipt("3EB0", "delivered", NOON, "dlv_1" if by_delivery else None))

@@ -1,6 +1,7 @@
 """Assembly: builds stats from its components."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -30,7 +31,8 @@ from spreader.runtime.retention import Retention, retention_loop
 from spreader.runtime.service import Service
 from stats.api import openapi
 from stats.api.alerts import AlertEndpoints
-from stats.api.event_stream import EventStream
+from stats.api.event_stream import OVERLAP, EventStream
+from stats.api.packages import PackageEndpoint
 from stats.api.problems import KINDS
 from stats.api.profiles import ProfileEndpoints
 from stats.api.reports import ReportEndpoints
@@ -46,6 +48,7 @@ from stats.health.current_state import CurrentState
 from stats.health.evaluator import Evaluator
 from stats.health.package_gauges import PackageGauges
 from stats.health.publisher import AlertPublisher, StatePublisher
+from stats.health.removed_profiles import RemovedProfiles
 from stats.health.resume import Resumption
 from stats.health.sql_evidence import STUCK_AFTER
 from stats.settings import StatsSettings
@@ -64,13 +67,14 @@ def build(settings: StatsSettings) -> FastAPI:
     broker = create_broker(settings, "stats")
     bus = KafkaBus(broker, "stats", clock)
     events = DeadLetterBus(bus, "stats")
-    stream = EventStream(engine, clock)
+    stream = EventStream(engine, clock, clock.system(OVERLAP))
     packages, states = Table(settings, PackageConfigured), Table(settings, ProfileState, stream.on_state)
     alerts = Table(settings, Alert, stream.on_alert)
     deduplicator = OffsetStoreComponent(settings, engine, "stats", READ)
 
     store, config = CountStore(engine, deduplicator), StatsConfigCache(packages)
-    current_state, closures = CurrentState(store), LaneClosures(config.same_holder_as)
+    current_state = CurrentState(store, config.added_at)
+    closures = LaneClosures(config.same_holder_as, config.added_at)
     publisher = StatePublisher(current_state, config, events, clock, states.rows, lambda: kafka.cluster_id)
     started_at = wall_now()
 
@@ -86,15 +90,10 @@ def build(settings: StatsSettings) -> FastAPI:
     on_lanes = notify_all(publisher.touch, evaluator.schedule_now)
 
     handlers = CountingHandlers(store, closures, clock, on_counts, on_lanes)
-    consumers = (
-        GuardedConsumer(GROUP, handlers.on_outcomes, (DeliveryOutcome,), bus),
-        GuardedConsumer(GROUP, handlers.on_customer_messages, (CustomerMessage,), bus),
-        GuardedConsumer(GROUP, handlers.on_reports, (ProfileReported,), bus),
-    )
+    consumers = _consumers(handlers, bus)
     for consumer in consumers:
         consumer.subscribe(broker, settings, gathering=GATHER)
     kafka = KafkaComponent(broker, settings, consumers)
-    kept = old_rows(settings.keep)
 
     components = [
         PostgresComponent(engine, "stats", others=[exports_engine]),
@@ -104,18 +103,36 @@ def build(settings: StatsSettings) -> FastAPI:
         deduplicator,
         kafka,
         Loop("publish profile states", publisher.turn),
+        Loop("end removed profiles", RemovedProfiles(engine, config, bus, clock, states.rows).turn),
         Loop("tell of alerts", AlertPublisher(engine, events).turn),
         Loop("judge profiles", evaluator.turn),
         Loop("recount the limits", audit.turn),
         Loop("show packages and alerts", PackageGauges(engine, config, states.rows).turn),
-        retention_loop("forget old counts", Retention(engine, clock, lambda: kept).delete_old),
+        _retention(settings, engine, clock),
     ]
     app = _app(components)
     resumption = Resumption(engine, closures, clock, on_lanes)
-    endpoints = ProfileEndpoints(current_state, config, resumption, clock, packages.not_ready_reason)
-    more = [*_database_routers(engine, clock), _exports(settings, exports_engine, clock), stream.router(states.rows)]
+    endpoints = ProfileEndpoints(current_state, config, states.rows, resumption, clock, packages.not_ready_reason)
+    more = [
+        *_database_routers(engine, clock, config, states.rows),
+        _exports(settings, exports_engine, clock),
+        stream.router(states.rows),
+    ]
     app.include_router(endpoints.router(key, more))
     return app
+
+
+def _consumers(handlers: CountingHandlers, bus: KafkaBus) -> tuple[GuardedConsumer[Any], ...]:
+    return (
+        GuardedConsumer(GROUP, handlers.on_outcomes, (DeliveryOutcome,), bus),
+        GuardedConsumer(GROUP, handlers.on_customer_messages, (CustomerMessage,), bus),
+        GuardedConsumer(GROUP, handlers.on_reports, (ProfileReported,), bus),
+    )
+
+
+def _retention(settings: StatsSettings, engine: AsyncEngine, clock: Clock) -> Loop:
+    kept = old_rows(settings.keep)
+    return retention_loop("forget old counts", Retention(engine, clock, lambda: kept).delete_old)
 
 
 def _exports(settings: StatsSettings, engine: AsyncEngine, clock: Clock) -> APIRouter:
@@ -131,9 +148,12 @@ def _app(components: Sequence[Component]) -> FastAPI:
     return app
 
 
-def _database_routers(engine: AsyncEngine, clock: Clock) -> list[APIRouter]:
-    """The endpoints that need nothing but Postgres."""
+def _database_routers(
+    engine: AsyncEngine, clock: Clock, config: StatsConfigCache, states: Mapping[str, ProfileState]
+) -> list[APIRouter]:
+    """The endpoints that need nothing but Postgres, the packages and the published states."""
     return [
         ReportEndpoints(engine, clock).router(),
         AlertEndpoints(engine, clock).router(),
+        PackageEndpoint(engine, config, states).router(),
     ]

@@ -1,10 +1,13 @@
 """Config cache: the view that stats has of packages, their profiles and their holders."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 
 from spreader.config_cache import ConfigCache
 from spreader.contract.configuration import Profile
-from stats.core.profile_summary import PackageOfProfile, package_of_profile
+from stats.core.condition import NEVER
+from stats.core.profile_summary import PackageOfProfile, RemovedProfile, package_of_profile
 
 
 @dataclass(frozen=True)
@@ -16,11 +19,37 @@ class StatsConfigCache(ConfigCache):
     def profiles(self) -> dict[str, Profile]:
         return {profile.profile_id: profile for package in self.packages() for profile in package.profiles}
 
-    def same_holder_as(self, profile_id: str) -> frozenset[str]:
-        """The profiles with the same holder as this one, including itself."""
-        profiles = [profile for package in self.packages() for profile in package.profiles]
-        holder = next((profile.gateway.holder for profile in profiles if profile.profile_id == profile_id), None)
-        if holder is None:
+    def added_at(self, profile_ids: Collection[str] | None = None) -> dict[str, datetime]:
+        """When each of these profiles was added. Evidence from before that time concerns an earlier profile with the
+        same id. `NEVER`: not known. None: all profiles."""
+        profiles = self.profiles()
+        names = profiles if profile_ids is None else profile_ids
+        return {name: _added_at(profiles.get(name)) for name in names}
+
+    def same_holder_as(self, profile_id: str, at: datetime) -> frozenset[str]:
+        """The profiles that had the same holder as this one at this time, including itself. Empty: this profile was
+        added later, so the time concerns an earlier profile with the same id."""
+        profiles = self.profiles()
+        profile = profiles.get(profile_id)
+        if _added_at(profile) > at:
+            return frozenset()
+        if profile is None or profile.gateway.holder is None or not _had_holder(profile, at):
             return frozenset({profile_id})
-        same_holder = frozenset(profile.profile_id for profile in profiles if profile.gateway.holder == holder)
-        return same_holder | {profile_id}
+        holder = profile.gateway.holder
+        same = (each for each in profiles.values() if each.gateway.holder == holder and _had_holder(each, at))
+        return frozenset(each.profile_id for each in same) | {profile_id}
+
+    def removed_among(self, packages: PackageOfProfile) -> list[RemovedProfile]:
+        """Those of these profiles that were removed. A profile is removed if no package has it, and if this process has
+        read a record of its own package. Without such a record, the package may only be unread."""
+        known = self.package_of_profile()
+        records = [(name, self.table.get(package)) for name, package in packages.items() if name not in known]
+        return [RemovedProfile(name, record.at) for name, record in records if record is not None]
+
+
+def _added_at(profile: Profile | None) -> datetime:
+    return (profile and profile.created_at) or NEVER
+
+
+def _had_holder(profile: Profile, at: datetime) -> bool:
+    return max(_added_at(profile), profile.gateway.holder_since or NEVER) <= at

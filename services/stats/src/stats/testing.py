@@ -8,7 +8,6 @@ from typing import Any
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from spreader.clock import Clock
 from spreader.contract.configuration import Gateway, Package, Profile
 from spreader.contract.events import (
     Alert,
@@ -24,12 +23,14 @@ from spreader.kafka.offset_store import OffsetStore
 from spreader.testing import ManualClock, MemoryBus, MemoryTable
 from spreader.testing.conformance import Conformance
 from stats.api.alerts import AlertEndpoints
-from stats.api.event_stream import EventStream
+from stats.api.event_stream import OVERLAP, EventStream
+from stats.api.packages import PackageEndpoint
 from stats.api.problems import KINDS
 from stats.api.profiles import ProfileEndpoints
 from stats.api.reports import ReportEndpoints
 from stats.app import build
 from stats.config_cache import StatsConfigCache
+from stats.core.condition import NEVER
 from stats.counting.handlers import CountingHandlers, notify_all
 from stats.counting.lane_closures import LaneClosures
 from stats.counting.store import CountStore
@@ -39,6 +40,7 @@ from stats.exports.sql import PAGE_ROWS
 from stats.health.current_state import CurrentState
 from stats.health.evaluator import Evaluator
 from stats.health.publisher import AlertPublisher, StatePublisher
+from stats.health.removed_profiles import RemovedProfiles
 from stats.health.resume import Resumption
 from stats.settings import StatsSettings
 
@@ -58,6 +60,16 @@ def documented() -> Conformance:
     return Conformance(build(StatsSettings(api_key="not used")).openapi())
 
 
+def joined(member: Profile, at: datetime) -> Profile:
+    """The profile as one that has its holder since this time."""
+    return member.model_copy(update={"gateway": member.gateway.model_copy(update={"holder_since": at})})
+
+
+def closures_of_each_profile() -> LaneClosures:
+    """Closures without a configuration: no profile has a holder, and each was added long ago."""
+    return LaneClosures(lambda profile, _: frozenset({profile}), lambda profiles: dict.fromkeys(profiles, NEVER))
+
+
 class StatsHarness:
     """All components with one manual clock. The harness hands the states that it publishes to the components of stats
     that read them."""
@@ -71,14 +83,16 @@ class StatsHarness:
         self.published: dict[str, ProfileState] = {}
         self.store = CountStore(engine, OffsetStore("stats", "cluster"))
         self.config = StatsConfigCache(self.packages)
-        self.closures, self.current_state = LaneClosures(self.config.same_holder_as), CurrentState(self.store)
+        self.closures = LaneClosures(self.config.same_holder_as, self.config.added_at)
+        self.current_state = CurrentState(self.store, self.config.added_at)
         self.publisher = StatePublisher(self.current_state, self.config, self.bus, self.clock, self.published)
         self.alert_publisher = AlertPublisher(engine, self.bus)
         self.evaluator = Evaluator(
             engine, self.config, self.closures, self.clock, self.publisher.touch, again_seconds=0.0
         )
         self.on_lanes = notify_all(self.publisher.touch, self.evaluator.schedule_now)
-        self.stream = EventStream(engine, Clock(), lifetime_seconds=0.5)
+        self.stream = EventStream(engine, self.clock, OVERLAP, lifetime_seconds=0.5)
+        self.removed = RemovedProfiles(engine, self.config, self.bus, self.clock, self.published)
         on_counts = notify_all(self.publisher.touch, self.evaluator.schedule)
         self.handlers = CountingHandlers(self.store, self.closures, self.clock, on_counts, self.on_lanes)
         self.export_page_rows = PAGE_ROWS
@@ -88,15 +102,38 @@ class StatsHarness:
         app = FastAPI()
         problems.install(app, KINDS)
         resumption = Resumption(self.engine, self.closures, self.clock, self.on_lanes)
-        endpoints = ProfileEndpoints(self.current_state, self.config, resumption, self.clock, lambda: None)
+        endpoints = ProfileEndpoints(
+            self.current_state, self.config, self.published, resumption, self.clock, lambda: None
+        )
         routers = [
             ReportEndpoints(self.engine, self.clock).router(),
             AlertEndpoints(self.engine, self.clock).router(),
             ExportEndpoint(self.engine, ExportSlots(8, 2), self.clock, self.export_page_rows).router(),
+            PackageEndpoint(self.engine, self.config, self.published).router(),
             self.stream.router(self.published),
         ]
         app.include_router(endpoints.router(key, routers))
         return app
+
+    def configure(self, package: Package) -> None:
+        """Change a package now."""
+        self.packages.set(package.package_id, PackageConfigured(package=package, at=self.clock()))
+
+    async def end_removed(self) -> None:
+        """End the profiles that were removed, then publish their alerts. Their states leave the table."""
+        before = len(self.bus.tombstones)
+        await self.removed.turn()
+        for tombstone in self.bus.tombstones[before:]:
+            name = (tombstone.key or b"").decode()
+            del self.published[name]
+            self.stream.on_state(name, None)
+        await self.publish_alerts()
+
+    async def publish_alerts(self) -> None:
+        before = len(self.bus.of(Alert))
+        await self.alert_publisher.turn()
+        for alert in self.bus.of(Alert)[before:]:
+            self.stream.on_alert(alert.profile_id, alert)
 
     async def receive(self, *events: DeliveryOutcome | CustomerMessage | ProfileReported) -> None:
         """Handle events as records of their topics: the events of each kind are one batch."""
@@ -121,10 +158,7 @@ class StatsHarness:
         """Evaluate all profiles that are due, then publish the alerts."""
         while await self.evaluator.turn() == 0:
             continue
-        before = len(self.bus.of(Alert))
-        await self.alert_publisher.turn()
-        for alert in self.bus.of(Alert)[before:]:
-            self.stream.on_alert(alert.profile_id, alert)
+        await self.publish_alerts()
 
     async def state(self, profile_id: str) -> ProfileState:
         """The published state after everything due is evaluated and published."""

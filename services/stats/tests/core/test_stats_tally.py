@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 
 from spreader.contract.events import CustomerMessage, DeliveryOutcome, Lane, Status
 from stats.core.sums import MinuteBucket, Sums
-from stats.core.tally import CountedDelivery, Marks, Tally, count_customer_messages, count_outcomes, refusals
+from stats.core.tally import (
+    CountedDelivery,
+    Marks,
+    Tally,
+    count_contacts,
+    count_customer_messages,
+    count_outcomes,
+    refusals,
+)
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 ACKNOWLEDGED = Marks.SENT | Marks.ACKNOWLEDGED
@@ -92,6 +100,29 @@ def test_an_outcome_counts_in_its_own_minute_profile_and_lane() -> None:
 
 def test_an_outcome_without_a_profile_is_not_counted() -> None:
     assert count_outcomes([outcome("failed", profile=None)], {}) == Tally()
+
+
+def received(status: Status, sent_before: timedelta) -> DeliveryOutcome:
+    """A receipt of a message that was sent this long before."""
+    receipt = outcome(status)
+    return receipt.model_copy(update={"sent_at": receipt.at - sent_before})
+
+
+@pytest.mark.parametrize("status", ["acknowledged", "delivered", "read", "failed"])
+def test_a_receipt_of_a_forgotten_delivery_counts_nothing(status: Status) -> None:
+    """Before, it counted as a new send."""
+    late = received(status, timedelta(days=36))
+    tally = count_outcomes([late, late], {"dlv_1": CountedDelivery()})
+    assert (tally.added, tally.marks, tally.failures, tally.sent, tally.late_receipts) == ({}, {}, {}, [], 2)
+    contacts = count_contacts(tally, {})
+    assert (contacts.contacts, contacts.sent_deliveries) == ({}, [])
+
+
+def test_a_late_receipt_of_a_known_delivery_and_an_early_one_of_an_unknown_delivery_count() -> None:
+    known = {"dlv_1": CountedDelivery(Marks.SENT)}
+    assert total(count_outcomes([received("read", timedelta(days=36))], known)).read == 1
+    early = count_outcomes([received("read", timedelta(days=33))], {})
+    assert total(early) == total(count_outcomes([outcome("read")], {}))
 
 
 def test_a_minute_is_the_same_in_every_zone() -> None:

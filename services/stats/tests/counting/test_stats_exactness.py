@@ -20,9 +20,8 @@ from stats.core.report_range import ReportRange
 from stats.core.sums import hour_of, minute_of
 from stats.core.windows import WindowStarts
 from stats.counting.handlers import CountingHandlers
-from stats.counting.lane_closures import LaneClosures
 from stats.counting.store import CountStore
-from stats.testing import customer_message, outcome
+from stats.testing import closures_of_each_profile, customer_message, outcome
 
 pytestmark = pytest.mark.postgres
 
@@ -161,9 +160,7 @@ async def test_every_window_equals_a_recount_despite_kills_and_repeated_records(
     stories = [make_story(chance, number) for number in range(DELIVERIES)]
     topics = [make_topic(chance, stories, kind) for kind in (DeliveryOutcome, CustomerMessage)]
     store = CountStore(engine, OffsetStore("stats", "cluster"))
-    counting = CountingHandlers(
-        store, LaneClosures(lambda profile: {profile}), ManualClock(NOON), lambda _: None, lambda _: None
-    )
+    counting = CountingHandlers(store, closures_of_each_profile(), ManualClock(NOON), lambda _: None, lambda _: None)
     killed = await read(counting, topics, chance)
     assert killed > 20
     counted = recounted(stories)

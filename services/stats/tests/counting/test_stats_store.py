@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spreader.contract.events import Counts, CustomerMessage, DeliveryOutcome, Lane, PackageConfigured, Status, Windows
@@ -16,10 +18,9 @@ from spreader.testing import ManualClock
 from stats.core.tally import count_contacts, count_outcomes
 from stats.core.windows import WindowStarts
 from stats.counting.handlers import CountingHandlers
-from stats.counting.lane_closures import LaneClosures
 from stats.counting.retention import old_rows
 from stats.counting.store import CountStore
-from stats.testing import StatsHarness, package, profile
+from stats.testing import StatsHarness, closures_of_each_profile, package, profile
 
 pytestmark = pytest.mark.postgres
 
@@ -44,7 +45,7 @@ def counting(store: CountStore, touched: set[str]) -> CountingHandlers:
 
 
 def counted_by(store: CountStore, touch: Callable[[Iterable[str]], None]) -> CountingHandlers:
-    return CountingHandlers(store, LaneClosures(lambda profile: {profile}), ManualClock(NOON), touch, touch)
+    return CountingHandlers(store, closures_of_each_profile(), ManualClock(NOON), touch, touch)
 
 
 def sent(
@@ -144,6 +145,21 @@ async def test_minutes_are_deleted_after_two_weeks_of_system_time(
     assert await retention.delete_old(10_000) < 10_000
     assert await windows(store) == Windows()
     assert (await windows(store, NOON + timedelta(days=13))).hour == Counts(sent=1, sent_open=1)
+
+
+async def test_a_receipt_counts_nothing_when_its_delivery_is_deleted(
+    counting: CountingHandlers, store: CountStore
+) -> None:
+    await counting.on_outcomes([sent(1)])
+    async with store.engine.begin() as connection:
+        await connection.execute(text("UPDATE stats.delivery SET noted_at = now() - interval '36 days'"))
+    now = NOON + timedelta(days=36)
+    retention = Retention(store.engine, ManualClock(NOON), lambda: old_rows(timedelta(days=731)))
+    await retention.delete_old(10_000)
+    receipt = sent(1, now, "read", offset=2)
+    late = replace(receipt, event=receipt.event.model_copy(update={"sent_at": NOON}))
+    await counting.on_outcomes([late])
+    assert await windows(store, now) == Windows()
 
 
 @pytest.fixture

@@ -20,6 +20,10 @@ MINUTE = timedelta(minutes=1)
 PROFILES = ("one", "two", "three")
 
 
+def since_ever(*names: str) -> dict[str, datetime]:
+    return dict.fromkeys(names, NEVER)
+
+
 @pytest.fixture
 def harness(engine: AsyncEngine) -> StatsHarness:
     return StatsHarness(engine, NOON, package("shop", *map(profile, PROFILES)))
@@ -47,14 +51,14 @@ async def test_a_profile_that_cannot_be_evaluated_stops_no_other_and_comes_back(
     with pytest.raises(EvaluationFailed, match="two"):
         await harness.evaluate()
     async with harness.engine.begin() as connection:
-        evaluated = await lock_conditions(connection, ("one", "three"))
+        evaluated = await lock_conditions(connection, since_ever("one", "three"))
         await connection.execute(text("UPDATE stats.condition SET risks = '[]' WHERE profile_id = 'two'"))
     assert {name: condition.at for name, condition in evaluated.items()} == dict.fromkeys(
         ("one", "three"), harness.clock()
     )
     await harness.evaluate()
     async with harness.engine.begin() as connection:
-        assert (await lock_conditions(connection, ("two",)))["two"].at == harness.clock()
+        assert (await lock_conditions(connection, since_ever("two")))["two"].at == harness.clock()
 
 
 GIVE_UP = (
@@ -81,7 +85,7 @@ async def time_outs(harness: StatsHarness, *names: str) -> AsyncGenerator[None]:
 
 async def evaluated_at(harness: StatsHarness) -> dict[str, datetime]:
     async with harness.engine.begin() as connection:
-        return {name: found.at for name, found in (await lock_conditions(connection, PROFILES)).items()}
+        return {name: found.at for name, found in (await lock_conditions(connection, since_ever(*PROFILES))).items()}
 
 
 async def test_a_profile_whose_statements_take_too_long_stops_no_other_and_comes_back(harness: StatsHarness) -> None:
@@ -115,5 +119,5 @@ async def test_profiles_that_take_too_long_do_not_take_the_whole_turn(harness: S
 async def test_a_condition_without_a_sign_comes_back_as_it_was_stored(harness: StatsHarness) -> None:
     await harness.evaluate()
     async with harness.engine.begin() as connection:
-        stored = await lock_conditions(connection, PROFILES)
+        stored = await lock_conditions(connection, since_ever(*PROFILES))
     assert {condition.signalled_at for condition in stored.values()} == {NEVER}

@@ -10,8 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from spreader.contract.events import DEAD_LETTER_TOPIC, Alert
 from spreader.kafka.dead_letter import DeadLetterBus
 from spreader.testing import kafka_bus, record_counts
-from stats.core.alerts import StoredAlert
-from stats.core.condition import Severity
+from stats.core.alerts import Severity, StoredAlert
 from stats.health.publisher import AlertPublisher
 from stats.health.sql_alerts import save_alerts, unpublished_alerts
 

@@ -135,6 +135,9 @@ class Gateway(Setting):
     holder: str | None = None
     """The owner of the access token or business account. Profiles with the same holder are restricted together. None:
     no other profile uses the same token or business account."""
+    holder_since: AwareDatetime | None = None
+    """When the profile got this holder. None: an older version stored it. Evidence from before that time concerns the
+    other profiles of the holder, but not this one."""
 
 
 class Profile(Setting):
@@ -152,6 +155,9 @@ class Profile(Setting):
     limits: ProfileLimits = ProfileLimits()
     warm_up_from: AwareDatetime | None = None
     """The time at which the account was registered at WhatsApp. None: so long ago that the account needs no warm-up."""
+    created_at: AwareDatetime | None = None
+    """When the profile was added. Evidence from before that time concerns an earlier profile with the same id. None: an
+    older version published it."""
     gateway: Gateway
 
 

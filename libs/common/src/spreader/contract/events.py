@@ -498,6 +498,9 @@ class DeliveryOutcome(Event):
     """The end of a restriction, if the gateway reports it."""
     fingerprint: str | None = Field(default=None, pattern="^[0-9a-f]{16}$")
     """With `sent`: the fingerprint of the content (`spreader.text.fingerprint`)."""
+    sent_at: AwareDatetime | None = None
+    """With a gateway's receipt: when the gateway accepted the message. None: not a receipt, or ingress has not read the
+    outcome `sent` yet."""
 
     @property
     def key(self) -> str:

@@ -1,6 +1,7 @@
 """Gateway form: the address of a profile's gateway, the profile's account there, and its credentials."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Annotated, Any, get_args
 
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
@@ -88,6 +89,8 @@ def gateway_settings(
     simulator_url: str,
     sealer: CredentialSealer,
     stored: Mapping[str, Any] | None = None,
+    *,
+    now: datetime,
 ) -> dict[str, Any]:
     """The settings to store for a form, with sealed credentials. Raises the problem `invalid` or `secret-keys`.
 
@@ -118,7 +121,17 @@ def gateway_settings(
     if errors:
         more = "" if len(errors) == 1 else f" (and {len(errors) - 1} more)"
         raise Problem(INVALID, f"{errors[0].pointer}: {errors[0].detail}{more}", errors)
-    return {**address, **secrets}
+    return {**address, **secrets, **_holder_since(secrets.get("holder"), stored, now)}
+
+
+def _holder_since(holder: str | None, stored: Mapping[str, Any] | None, now: datetime) -> dict[str, Any]:
+    """Since when the profile has this holder, as a field to store. A holder that an older version stored has no such
+    time."""
+    if holder is None:
+        return {}
+    if stored is None or stored.get("holder") != holder:
+        return {"holder_since": now.isoformat()}
+    return {"holder_since": stored["holder_since"]} if "holder_since" in stored else {}
 
 
 def _address_errors(form: GatewayForm) -> list[FieldError]:

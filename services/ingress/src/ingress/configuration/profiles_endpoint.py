@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import TypeAdapter
 from pydantic_core import to_json
 
@@ -26,9 +26,11 @@ from ingress.http.responses import ApiResponse
 from ingress.http.urls import API
 from ingress.sql.configuration import PackageEntry, ProfileEntry
 from spreader.clock import Now
-from spreader.contract.ids import new_id
+from spreader.contract.ids import Id, new_id
 from spreader.http.openapi import PageBody
 from spreader.http.service_client import ServiceClient
+
+OnlyProfiles = Annotated[list[Id] | None, Query(max_length=200, description="Only these profiles.")]
 
 _NEW_PROFILE_FORM = TypeAdapter(NewProfile)
 _PROFILE_FORM = TypeAdapter(ProfileForm)
@@ -59,8 +61,9 @@ class ProfilesEndpoint:
         headers = {"Location": f"{request.url.path}/{profile_id}"}
         return await self._response(package, row, 201, headers, await self._check(row))
 
-    async def list(self, package_id: PathId, page_request: PageParameters) -> Response:
-        package, rows = await self.registry.profiles(package_id, page_request.after or "", page_request.read_limit)
+    async def list(self, package_id: PathId, page_request: PageParameters, profile_id: OnlyProfiles = None) -> Response:
+        after, limit = page_request.after or "", page_request.read_limit
+        package, rows = await self.registry.profiles(package_id, after, limit, profile_id)
         bodies = [profile_body(package, row) for row in rows]
         return page_response(page_request, [row.profile_id for row in rows], bodies).render()
 
@@ -98,7 +101,9 @@ class ProfilesEndpoint:
     def _settings(
         self, form: ProfileForm, profile_id: str, stored_gateway: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
-        gateway = gateway_settings(form.gateway, profile_id, self.simulator_url, self.sealer, stored_gateway)
+        gateway = gateway_settings(
+            form.gateway, profile_id, self.simulator_url, self.sealer, stored_gateway, now=self.now()
+        )
         return {**form.settings(), "gateway": gateway}
 
     async def _check(self, row: ProfileEntry) -> ConnectionCheck:

@@ -73,9 +73,12 @@ class Registry:
             rows = fetched(ProfileEntry, await connection.execute(sql.PROFILES_OF_PHONE, params))
         return rows[0].profile_id if rows else None
 
-    async def profiles(self, package_id: str, after: str, limit: int) -> tuple[PackageEntry, Sequence[ProfileEntry]]:
+    async def profiles(
+        self, package_id: str, after: str, limit: int, only: Sequence[str] | None = None
+    ) -> tuple[PackageEntry, Sequence[ProfileEntry]]:
+        """`only`: the ids of the wanted profiles. None: all are wanted."""
         async with self.engine.connect() as connection:
-            return await _package(connection, package_id), await _profiles(connection, package_id, after, limit)
+            return await _package(connection, package_id), await _profiles(connection, package_id, after, limit, only)
 
     async def package_with_profiles(self, package_id: str) -> tuple[PackageEntry, Sequence[ProfileEntry]]:
         return await self.profiles(package_id, "", PROFILES_MAX)
@@ -270,8 +273,10 @@ async def _required(
     return profile
 
 
-async def _profiles(connection: AsyncConnection, package_id: str, after: str, limit: int) -> Sequence[ProfileEntry]:
-    params = {"package_id": package_id, "after": after, "limit": limit}
+async def _profiles(
+    connection: AsyncConnection, package_id: str, after: str, limit: int, only: Sequence[str] | None = None
+) -> Sequence[ProfileEntry]:
+    params = {"package_id": package_id, "after": after, "limit": limit, "only": only}
     return fetched(ProfileEntry, await connection.execute(sql.PROFILES, params))
 
 

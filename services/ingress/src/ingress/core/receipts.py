@@ -1,6 +1,7 @@
 """Receipt: a gateway's report on one message, and the outcome that it gives to the matching delivery."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from ingress.core.reports import Echo, MessageReceipt
 from spreader.contract.events import DeliveryOutcome, Lane
@@ -40,6 +41,8 @@ class MatchedDelivery:
     recipient: str
     profile_id: str | None
     attempt: int
+    sent_at: datetime | None
+    """When the gateway accepted it. None: not known yet."""
     traceparent: str | None
     """The trace of the delivery's message, or None if the message has no trace."""
 
@@ -69,4 +72,5 @@ def outcome_of(receipt: ProfileReceipt, delivery: MatchedDelivery) -> DeliveryOu
         failure=details and details.failure,
         gateway_message_id=report.gateway_message_id,
         code=details and details.code,
+        sent_at=delivery.sent_at,
     )

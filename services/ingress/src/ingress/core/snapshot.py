@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from ingress.core.limits import resolve_limits
@@ -24,6 +25,7 @@ class StoredProfile:
     package_id: str
     settings: Settings
     paused: bool
+    created_at: datetime
 
 
 def snapshot(package: StoredPackage, profiles: Sequence[StoredProfile]) -> Package:
@@ -40,7 +42,7 @@ def snapshot(package: StoredPackage, profiles: Sequence[StoredProfile]) -> Packa
 def _profile(stored: StoredProfile, package_limits: ProfileLimits) -> Profile:
     limits = resolve_limits(package_limits, stored.settings["limits"])
     settings: dict[str, Any] = {**stored.settings, "limits": limits}
-    return Profile(profile_id=stored.profile_id, paused=stored.paused, **settings)
+    return Profile(profile_id=stored.profile_id, paused=stored.paused, created_at=stored.created_at, **settings)
 
 
 def merge_settings(settings: Settings, patch: Settings) -> dict[str, Any]:

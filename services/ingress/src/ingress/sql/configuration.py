@@ -20,7 +20,6 @@ class PackageEntry(StoredPackage):
 
 @dataclass(frozen=True, slots=True)
 class ProfileEntry(StoredProfile):
-    created_at: datetime
     updated_at: datetime
 
 
@@ -78,7 +77,10 @@ VALUES (:profile_id, :package_id, CAST(:settings AS jsonb), :now, :now)
 ON CONFLICT DO NOTHING""")
 PROFILE = text(f"{_PROFILE} WHERE package_id = :package_id AND profile_id = :profile_id")
 PROFILE_ANYWHERE = text(f"{_PROFILE} WHERE profile_id = :profile_id")
-PROFILES = text(f"{_PROFILE} WHERE package_id = :package_id AND profile_id > :after ORDER BY profile_id LIMIT :limit")
+PROFILES = text(f"""{_PROFILE}
+WHERE package_id = :package_id AND profile_id > :after
+  AND (CAST(:only AS text[]) IS NULL OR profile_id = ANY(CAST(:only AS text[])))
+ORDER BY profile_id LIMIT :limit""")
 PROFILES_OF_ACCOUNT = text(f"""{_PROFILE}
 WHERE settings #>> '{{gateway,account}}' = :account AND settings #>> '{{gateway,driver}}' = :driver
   AND profile_id <> :profile_id

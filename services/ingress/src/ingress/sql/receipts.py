@@ -76,7 +76,8 @@ class WaitingMatch(MatchedDelivery):
 
 _TRACE = "(SELECT traceparent FROM ingress.message WHERE message.message_id = {of}.message_id) AS traceparent"
 _DELIVERY = f"""
-delivery_id, message_id, package_id, lane, recipient, profile_id, attempt, {_TRACE.format(of="delivery")}"""
+delivery_id, message_id, package_id, lane, recipient, profile_id, attempt, sent_at,
+{_TRACE.format(of="delivery")}"""
 _MATCH = f"""
 LATERAL (
     SELECT {_DELIVERY} FROM ingress.delivery WHERE delivery_id = receipt.delivery_id
@@ -134,7 +135,7 @@ WHERE receipt_waiting.profile_id = gone.profile_id AND receipt_waiting.status = 
 _NEAR = "BETWEEN {at} - interval '1 hour' AND {at} + interval '1 hour'"
 MATCH_ECHOES = text(f"""
 SELECT doubtful.delivery_id, doubtful.message_id, doubtful.package_id, doubtful.lane, doubtful.recipient,
-       doubtful.profile_id, doubtful.attempt, {_TRACE.format(of="doubtful")}, {_WAITING}
+       doubtful.profile_id, doubtful.attempt, doubtful.sent_at, {_TRACE.format(of="doubtful")}, {_WAITING}
 FROM ingress.receipt_waiting AS receipt JOIN ingress.delivery AS doubtful
   ON doubtful.profile_id = receipt.profile_id AND doubtful.recipient = receipt.recipient
  AND doubtful.gateway_message_id IS NULL

@@ -13,9 +13,9 @@ from spreader.http.problems import not_found
 from spreader.runtime.postgres import autocommit
 from stats.api.openapi import ALERT_EXAMPLE, NOT_FOUND, OF_A_BODY, documented, page_example
 from stats.api.pagination import Page, page_body
-from stats.api.parameters import ALERT_STATES, AlertFilter, OfPackage, OfProfile
+from stats.api.parameters import OfPackage, OfProfile
 from stats.api.representations import AlertBody, alert_json
-from stats.health.sql_alerts import acknowledge, list_alerts
+from stats.health.sql_alerts import AlertFilter, acknowledge, list_alerts
 
 ACKNOWLEDGED_EXAMPLE = {
     **ALERT_EXAMPLE,
@@ -56,9 +56,7 @@ class AlertEndpoints:
     ) -> dict[str, Any]:
         """The alerts in this state, the newest first."""
         async with autocommit(self._engine) as connection:
-            alerts = await list_alerts(
-                connection, page.read_limit, package_id, profile_id, ALERT_STATES[state], before=page.after
-            )
+            alerts = await list_alerts(connection, page.read_limit, package_id, profile_id, state, before=page.after)
         return page_body(page, [alert.alert_id for alert in alerts], [alert_json(alert) for alert in alerts])
 
     async def acknowledge(self, alert_id: Annotated[Id, Path()], body: Acknowledgement) -> dict[str, Any]:

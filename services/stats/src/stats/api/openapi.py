@@ -18,6 +18,7 @@ DESCRIPTION = (
 )
 TAGS = [
     {"name": "profiles", "description": "The current state of each profile, and its automatic changes."},
+    {"name": "packages", "description": "The current figures of all profiles of a package together."},
     {"name": "reports", "description": "Counts by time, and sums and rates of a span."},
     {"name": "alerts", "description": "Conditions that a person should know about."},
     {"name": "exports", "description": "Rows as files."},
@@ -73,5 +74,6 @@ ALERT_EXAMPLE: dict[str, Any] = {
     "acknowledged_at": None,
     "acknowledged_by": None,
     "cleared_at": None,
+    "quiet_since": None,
     "state": "raised",
 }

@@ -1,6 +1,5 @@
 """Parameters: the query parameters that several endpoints share."""
 
-from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -12,7 +11,6 @@ from spreader.contract.events import Lane
 from spreader.contract.ids import Id
 from spreader.http.problems import INVALID, Problem
 from stats.core.report_range import InvalidRange, ReportRange, Step
-from stats.health.sql_alerts import STATES
 
 From = Annotated[AwareDatetime | None, Query(alias="from", description="The start, included. Write a `+` as `%2B`.")]
 To = Annotated[AwareDatetime | None, Query(description="The end, excluded. By default: now.")]
@@ -21,15 +19,6 @@ OfPackage = Annotated[Id | None, Query(description="Only this package.")]
 OfProfile = Annotated[Id | None, Query(description="Only this profile.")]
 OfLane = Annotated[Lane | None, Query(description="Only this lane.")]
 Each = Annotated[Literal["profile"] | None, Query(description="One row for each profile.")]
-
-AlertFilter = Literal["open", "raised", "acknowledged", "cleared", "all"]
-ALERT_STATES: Mapping[AlertFilter, Sequence[str]] = {
-    "open": ("raised", "acknowledged"),
-    "raised": ("raised",),
-    "acknowledged": ("acknowledged",),
-    "cleared": ("cleared",),
-    "all": STATES,
-}
 
 
 def report_range(start: datetime | None, end: datetime | None, step: Step, zone: str, clock: Now) -> ReportRange:

@@ -1,11 +1,11 @@
 """Profile endpoints: read current states and automatic changes, and resume a profile."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path
+from fastapi import APIRouter, Depends, Path, Query, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import AwareDatetime, BaseModel, Field
 from typing_extensions import TypedDict
@@ -14,12 +14,14 @@ from spreader.clock import Now
 from spreader.contract.events import Lane, ProfileState
 from spreader.contract.ids import Id
 from spreader.http.auth import AcceptedSecrets, unauthorized
+from spreader.http.cursors import PageRequest
 from spreader.http.openapi import PageBody
 from spreader.http.problems import not_found, unavailable
 from spreader.runtime.postgres import autocommit
 from stats.api.openapi import EVERY_ENDPOINT, NOT_FOUND, OF_A_BODY, STATE_EXAMPLE, documented, page_example
-from stats.api.pagination import Page, number_below, page_body
+from stats.api.pagination import LargePage, Page, link_next, number_below, page_body
 from stats.api.parameters import OfPackage
+from stats.api.profile_list import LaneFilter, ProfileFilter, listed
 from stats.config_cache import StatsConfigCache
 from stats.core.profile_summary import PackageOfProfile, profile_states
 from stats.counting.sql_changes import list_changes
@@ -29,11 +31,24 @@ from stats.health.resume import Resumption
 
 class ProfileStates(BaseModel):
     data: list[ProfileState]
+    next_cursor: str | None = None
 
 
-class LiveStates(BaseModel):
+class LiveStates(ProfileStates):
     at: AwareDatetime
-    data: list[ProfileState]
+
+
+def _wanted(
+    profile_id: Annotated[list[Id] | None, Query(max_length=200, description="Only these profiles.")] = None,
+    state: Annotated[LaneFilter | None, Query(description="Only profiles whose open lane has this state.")] = None,
+    text: Annotated[
+        str | None, Query(min_length=1, max_length=200, description="A part of the id, the name or the phone number.")
+    ] = None,
+) -> ProfileFilter:
+    return ProfileFilter(frozenset(profile_id or ()), state, text)
+
+
+Wanted = Annotated[ProfileFilter, Depends(_wanted)]
 
 
 ProfileChangeBody = TypedDict("ProfileChangeBody", {"at": datetime, "what": str, "from": str, "to": str, "cause": str})
@@ -58,6 +73,8 @@ class ResumeRequest(BaseModel):
 class ProfileEndpoints:
     current_state: CurrentState
     config: StatsConfigCache
+    published: Mapping[str, ProfileState]
+    """The live rows of the newest published state of each profile."""
     resumption: Resumption
     clock: Now
     packages_not_ready: Callable[[], str | None]
@@ -75,14 +92,14 @@ class ProfileEndpoints:
             self.live,
             tags=tags,
             summary="Current state of each profile, with the time",
-            responses=documented(LiveStates, {"at": STATE_EXAMPLE["at"], "data": [STATE_EXAMPLE]}),
+            responses=documented(LiveStates, {"at": STATE_EXAMPLE["at"], **page_example(STATE_EXAMPLE)}),
         )
         router.add_api_route(
             "/profiles",
             self.list_profiles,
             tags=tags,
             summary="Current state of each profile",
-            responses=documented(ProfileStates, {"data": [STATE_EXAMPLE]}),
+            responses=documented(ProfileStates, page_example(STATE_EXAMPLE)),
         )
         router.add_api_route(one, self.get_profile, tags=tags, summary="Current state of one profile", responses=state)
         router.add_api_route(
@@ -109,13 +126,17 @@ class ProfileEndpoints:
         if reason is not None:
             raise unavailable(f"The profiles are not loaded yet (table of packages: {reason}).")
 
-    async def live(self, package_id: OfPackage = None) -> LiveStates:
-        """The current state of each profile."""
-        return LiveStates(at=self.clock(), data=await self._states(self.config.package_of_profile(package_id)))
+    async def live(
+        self, response: Response, page: LargePage, wanted: Wanted, package_id: OfPackage = None
+    ) -> LiveStates:
+        """The current state of each profile, in the order of packages and profile ids."""
+        return LiveStates(at=self.clock(), **await self._page(response, page, wanted, package_id))
 
-    async def list_profiles(self, package_id: OfPackage = None) -> ProfileStates:
-        """The current state of each profile."""
-        return ProfileStates(data=await self._states(self.config.package_of_profile(package_id)))
+    async def list_profiles(
+        self, response: Response, page: LargePage, wanted: Wanted, package_id: OfPackage = None
+    ) -> ProfileStates:
+        """The current state of each profile, in the order of packages and profile ids."""
+        return ProfileStates(**await self._page(response, page, wanted, package_id))
 
     async def get_profile(self, profile_id: Annotated[Id, Path()]) -> ProfileState:
         """The current state of one profile."""
@@ -143,6 +164,20 @@ class ProfileEndpoints:
         package = self._package_of(profile_id)
         await self.resumption.resume(profile_id, body.lane, body.by)
         return (await self._states({profile_id: package}))[0]
+
+    async def _page(
+        self, response: Response, page: PageRequest, wanted: ProfileFilter, package_id: str | None
+    ) -> dict[str, Any]:
+        """One page of states. The published states choose the profiles, so that only the profiles of the page are
+        computed. A profile whose state has changed since then is left out."""
+        packages = [package for package in self.config.packages() if package_id in (None, package.package_id)]
+        profiles = listed(packages, self.published, wanted, page.after, page.read_limit)
+        shown = {profile.profile_id: profile.package_id for profile in profiles[: page.limit]}
+        states = await self._states(shown) if shown else []
+        return {
+            "data": [state for state in states if wanted.takes_state(state)],
+            "next_cursor": link_next(response, page, [profile.place for profile in profiles]),
+        }
 
     def _package_of(self, profile_id: str) -> str:
         package = self.config.package_of_profile().get(profile_id)

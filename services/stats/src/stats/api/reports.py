@@ -14,7 +14,7 @@ from spreader.http import problems
 from spreader.http.openapi import PageBody, derived
 from spreader.http.problems import INVALID, Problem
 from stats.api.openapi import NOT_FOUND, documented, page_example
-from stats.api.pagination import Page, page_body
+from stats.api.pagination import Page, invalid_cursor, page_body
 from stats.api.parameters import Each, From, OfLane, OfPackage, OfProfile, To, Zone, report_range
 from stats.api.representations import (
     HistoryRow,
@@ -93,14 +93,16 @@ class ReportEndpoints:
             """The sums of a span.
 
             For profiles and packages, these are the sums of every hour that begins within the span. So the last hour
-            counts whole. For messages, these are all counts of a message by a profile in a lane, if the first of them
-            is within the span.
+            counts whole. For messages, these are all counts of a message, if the first of them is within the span.
 
             A rate is null if it would be a share of 0 messages: `failed` if nothing was sent and nothing failed,
             `answered` if no open message was delivered, and the others if nothing was sent.
             """
             span = report_range(start, to, "day", "UTC", self._clock)
-            query = report(of, span, package_id, page.after, page.read_limit)
+            try:
+                query = report(of, span, package_id, page.after, page.read_limit)
+            except ValueError:
+                raise invalid_cursor("it is not a cursor of this list") from None
             data = [report_json(row) async for row in stream_rows(self._engine, *query)]
             ids = [row.pop("place", None) or row[of[:-1] + "_id"] for row in data]
             return page_body(page, ids, data)

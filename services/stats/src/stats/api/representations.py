@@ -48,7 +48,7 @@ SentMessageReport = derived("SentMessageReport", MessageReport, profiles=list[Me
 
 
 def alert_json(alert: StoredAlert) -> dict[str, Any]:
-    return {**asdict(alert), "state": alert.state}
+    return {**{name: value for name, value in asdict(alert).items() if name != "position"}, "state": alert.state}
 
 
 def history_json(row: Mapping[str, Any]) -> dict[str, Any]:

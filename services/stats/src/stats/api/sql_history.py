@@ -1,7 +1,7 @@
 """Statements about the history and the reports: counts by minute, hour and day, and the sums of a span."""
 
 from collections.abc import AsyncGenerator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from sqlalchemy import TextClause, text
@@ -93,10 +93,28 @@ FROM counted FULL JOIN failed USING (moment{who}) {later} ORDER BY moment{who} L
 def report(of: ReportKind, span: ReportRange, package: str | None, after: str | None, limit: int) -> Statement:
     """The statement that sums up each profile, package or message, with its parameters.
 
-    `after`: the last id of the previous page. In a list of messages, it is the `place` of that page's last row.
+    `after`: the last id of the previous page. In a list of messages, it is the `place` of that page's last row. Raises
+    ValueError if it is not a place.
     """
+    if of == "messages":
+        return _messages(span, package, after, limit)
     parameters = {"start": span.start, "end": span.end, "package": package, "after": after, "limit": limit}
     return text(f"{_REPORTS[of]} LIMIT CAST(:limit AS int)"), parameters
+
+
+def _messages(span: ReportRange, package: str | None, after: str | None, limit: int) -> Statement:
+    """The statement of a list of messages, the newest first. It reads the first row of each message of the page in the
+    order of an index, and then the other rows of these messages."""
+    parameters: dict[str, Any] = {"start": span.start, "end": span.end, "limit": limit}
+    conditions = ["first_at >= CAST(:start AS timestamptz)", "first_at < CAST(:end AS timestamptz)", _IS_FIRST_ROW]
+    if package is not None:
+        conditions.append("package_id = :package")
+        parameters["package"] = package
+    if after is not None:
+        at, _, message_id = after.partition(" ")
+        conditions.append("(first_at, message_id) < (CAST(:after_at AS timestamptz), :after_id)")
+        parameters |= {"after_at": datetime.fromisoformat(at).replace(tzinfo=UTC), "after_id": message_id}
+    return text(_MESSAGES.format(conditions=" AND ".join(conditions))), parameters
 
 
 def message(message_id: str) -> Statement:
@@ -104,7 +122,7 @@ def message(message_id: str) -> Statement:
     return _MESSAGE, {"message": message_id}
 
 
-_REPORTS: Mapping[ReportKind, str] = {
+_REPORTS: Mapping[str, str] = {
     "profiles": f"""
 SELECT profile_id, max(package_id) AS package_id, {SUMS}, {SENT_OPEN}, {OF_OPEN} FROM stats.hour
 WHERE {_SPAN} AND {_PACKAGE} AND (CAST(:after AS text) IS NULL OR profile_id > :after)
@@ -113,16 +131,23 @@ GROUP BY profile_id ORDER BY profile_id""",
 SELECT package_id, {SUMS}, {SENT_OPEN}, {OF_OPEN} FROM stats.package_hour
 WHERE {_SPAN} AND {_PACKAGE} AND (CAST(:after AS text) IS NULL OR package_id > :after)
 GROUP BY package_id ORDER BY package_id""",
-    "messages": f"""
-SELECT to_char(first_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US') || ' ' || message_id AS place, message.*
-FROM (SELECT message_id, max(package_id) AS package_id, min(first_at) AS first_at, max(last_at) AS last_at,
-             {SUMS}, {SENT_OPEN}, {OF_OPEN}
-      FROM stats.message WHERE {_PACKAGE} AND first_at >= CAST(:start AS timestamptz)
-           AND first_at < CAST(:end AS timestamptz) GROUP BY message_id) AS message
-WHERE CAST(:after AS text) IS NULL
-   OR to_char(first_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US') || ' ' || message_id < :after
-ORDER BY first_at DESC, message_id DESC""",
 }
+_IS_FIRST_ROW = """(
+        SELECT (first.profile_id, first.lane) = (message.profile_id, message.lane)
+        FROM stats.message AS first WHERE first.message_id = message.message_id
+        ORDER BY first.first_at, first.profile_id, first.lane LIMIT 1)"""
+"""A message has a row for each profile and lane. This is not written as NOT EXISTS, because Postgres could then compare
+all messages of the span with all others, and not only the few rows that a page needs."""
+_MESSAGES = f"""
+SELECT to_char(page.first_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US') || ' ' || page.message_id AS place,
+       counted.*
+FROM (SELECT message_id, first_at FROM stats.message WHERE {{conditions}}
+      ORDER BY first_at DESC, message_id DESC LIMIT CAST(:limit AS int)) AS page
+CROSS JOIN LATERAL (
+    SELECT page.message_id, max(package_id) AS package_id, min(first_at) AS first_at, max(last_at) AS last_at,
+           {SUMS}, {SENT_OPEN}, {OF_OPEN}
+    FROM stats.message WHERE message.message_id = page.message_id) AS counted
+ORDER BY page.first_at DESC, page.message_id DESC"""
 _MESSAGE = text(f"""
 SELECT profile_id, max(package_id) AS package_id, min(first_at) AS first_at, max(last_at) AS last_at,
        {SUMS}, {SENT_OPEN}, {OF_OPEN}

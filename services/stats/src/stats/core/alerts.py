@@ -1,14 +1,102 @@
-"""Alert: a condition of a profile that a person should know about, from raised to cleared."""
+"""Alert: a condition of a profile that a person should know about, from raised to cleared.
 
-from collections.abc import Mapping, Sequence
+One incident gives one alert, and one cut of the limits if its kind is in `CUTTING`. While a sign comes and goes, it is
+the same incident. The incident ends when the sign has been gone for `quiet_for(kind)`.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
-from spreader.contract.events import Alert
-from stats.core.condition import AlertReasons, Severity
+from spreader.contract.events import Alert, Health, RiskyPattern
+from stats.core.evidence import Evidence
+from stats.core.health import CALM_AT
+from stats.core.limit_factor import CLEAN_DAY
+from stats.core.soft_signs import CHECKS, SoftSign
 
 AlertState = Literal["raised", "acknowledged", "cleared"]
+Severity = Literal["warning", "critical"]
+
+BLOCK_SIGNALS = frozenset({"restricted", "profile", "account"})
+"""The kinds of reported closures that halve the limit factor."""
+CUTTING = BLOCK_SIGNALS | CHECKS.keys()
+"""The kinds of alerts that halve the limit factor: block signals and soft signs."""
+PERSON_NEEDED = frozenset({"restricted", "profile", "account", "credentials", "session"})
+
+QUIET_FOR = timedelta(minutes=30)
+
+
+def quiet_for(kind: str) -> timedelta:
+    """How long the reason must be gone until an alert of this kind is cleared.
+
+    A sign that cuts the limits must be gone for a clean day, because the limits begin to rise again only then.
+    """
+    return CLEAN_DAY if kind in CUTTING else QUIET_FOR
+
+
+@dataclass(frozen=True, slots=True)
+class AlertReason:
+    """Why a profile needs an alert of one kind."""
+
+    severity: Severity
+    evidence: str
+    over_since: datetime | None = None
+    """When the reason ended. None: it is present."""
+
+
+AlertReasons = Mapping[str, AlertReason]
+"""The reason for each kind of alert."""
+
+
+def alert_reasons(
+    evidence: Evidence,
+    evaluated: Health,
+    risks: Collection[RiskyPattern],
+    soft: Collection[SoftSign],
+    open_alerts: Collection[str],
+    signalled_at: datetime,
+    now: datetime,
+) -> dict[str, AlertReason]:
+    """The reasons that are present, and those of closures that ended.
+
+    `open_alerts`: the kinds of open alerts. `signalled_at`: the start of the newest closure that an earlier evaluation
+    has seen. Of the closures that ended, only the newer ones are reasons.
+    """
+    reasons = {risk.kind: AlertReason("warning", risk.evidence) for risk in risks}
+    reasons |= {sign.kind: AlertReason("critical", sign.evidence) for sign in soft}
+    by_end = sorted(evidence.closures, key=lambda closure: (closure.until is None, closure.until or closure.since))
+    for closure in reversed(by_end):
+        severity: Severity = "critical" if closure.kind in PERSON_NEEDED else "warning"
+        if closure.in_force(now):
+            reasons.setdefault(closure.kind, AlertReason(severity, closure.evidence))
+        elif closure.kind in BLOCK_SIGNALS and closure.since > signalled_at:
+            reasons.setdefault(closure.kind, AlertReason(severity, closure.evidence, over_since=closure.until))
+    account = evidence.account
+    if account.quality in ("yellow", "red"):
+        severity = "critical" if account.quality == "red" else "warning"
+        reasons["quality"] = AlertReason(severity, f"the gateway rates the number {account.quality}")
+    if account.quota is not None and account.quota.warning in ("first", "second"):
+        text = f"WhatsApp has counted {account.quota.used} of {account.quota.total} new chats"
+        reasons["quota_warning"] = AlertReason("warning", text)
+    is_low = "health" in open_alerts and evaluated.band == "good" and evaluated.score < CALM_AT
+    if evaluated.band == "warning" or is_low:
+        reasons["health"] = AlertReason("warning", f"health is {evaluated.score}: {weakest(evaluated)}")
+    if evaluated.band == "paused":
+        text = f"open chat is paused, health is {evaluated.score}: {weakest(evaluated)}"
+        reasons["health_paused"] = AlertReason("critical", text)
+    return reasons
+
+
+def weakest(evaluated: Health) -> str:
+    """What lowers the score most. That is its cap if there is one, and otherwise the component that costs the most
+    points."""
+    if evaluated.capped_by is not None:
+        return evaluated.capped_by
+    if not evaluated.reasons:
+        return "nothing is known of it"
+    costliest = max(evaluated.reasons, key=lambda reason: reason.weight * (1 - reason.share))
+    return f"{costliest.name}: {costliest.evidence}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +113,8 @@ class StoredAlert:
     acknowledged_at: datetime | None = None
     acknowledged_by: str | None = None
     cleared_at: datetime | None = None
+    quiet_since: datetime | None = None
+    """Since when its reason is gone. None: the reason is present."""
 
     @property
     def state(self) -> AlertState:
@@ -54,24 +144,46 @@ class NewAlert:
     kind: str
     severity: Severity
     evidence: str
+    quiet_since: datetime | None = None
+
+
+def since_added(
+    open_alerts: Mapping[str, Mapping[str, StoredAlert]], added_at: Mapping[str, datetime]
+) -> tuple[dict[str, dict[str, StoredAlert]], list[StoredAlert]]:
+    """The open alerts that were raised since their profile was added, by profile and kind, and those of an earlier
+    profile with the same id."""
+    of_present: dict[str, dict[str, StoredAlert]] = {}
+    of_earlier: list[StoredAlert] = []
+    for profile_id, alerts in open_alerts.items():
+        for kind, alert in alerts.items():
+            if alert.raised_at >= added_at[profile_id]:
+                of_present.setdefault(profile_id, {})[kind] = alert
+            else:
+                of_earlier.append(alert)
+    return of_present, of_earlier
 
 
 def differences(
     open_alerts: Mapping[str, StoredAlert], reasons: AlertReasons, now: datetime
 ) -> tuple[Sequence[NewAlert], Sequence[StoredAlert]]:
-    """The alerts to raise, and the open alerts that change. An open alert is updated if its evidence is new, and
-    cleared if its reason is gone.
+    """The alerts to raise, and the open alerts that change.
 
-    `open_alerts` and `reasons` are of one profile, by kind.
+    An open alert is updated if its evidence is new. If its reason is gone, it becomes quiet. It is cleared when it has
+    been quiet for long enough, and it is no longer quiet when its reason comes back. `open_alerts` and `reasons` are of
+    one profile, by kind.
     """
     new = [
-        NewAlert(kind, reason.severity, reason.evidence) for kind, reason in reasons.items() if kind not in open_alerts
+        NewAlert(kind, reason.severity, reason.evidence, reason.over_since)
+        for kind, reason in reasons.items()
+        if kind not in open_alerts
     ]
-    changed: list[StoredAlert] = []
-    for kind, alert in open_alerts.items():
-        reason = reasons.get(kind)
-        if reason is None:
-            changed.append(replace(alert, cleared_at=now))
-        elif (reason.severity, reason.evidence) != (alert.severity, alert.evidence):
-            changed.append(replace(alert, severity=reason.severity, evidence=reason.evidence))
-    return new, changed
+    after = [_after(alert, reasons.get(alert.kind), now) for alert in open_alerts.values()]
+    return new, [alert for alert in after if alert != open_alerts[alert.kind]]
+
+
+def _after(alert: StoredAlert, reason: AlertReason | None, now: datetime) -> StoredAlert:
+    if reason is not None:
+        return replace(alert, severity=reason.severity, evidence=reason.evidence, quiet_since=reason.over_since)
+    quiet_since = alert.quiet_since or now
+    is_over = now - quiet_since >= quiet_for(alert.kind)
+    return replace(alert, quiet_since=quiet_since, cleared_at=now if is_over else None)

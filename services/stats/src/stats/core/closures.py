@@ -106,6 +106,11 @@ class Closure:
 Closures = Mapping[tuple[str, Lane, str], Closure]
 
 
+def since_added(closures: Closures, added_at: Mapping[str, datetime]) -> Closures:
+    """The closures that began since their profile was added. The others are of an earlier profile with the same id."""
+    return {key: closure for key, closure in closures.items() if closure.since >= added_at[closure.profile_id]}
+
+
 def signs_from_outcomes(outcomes: Iterable[DeliveryOutcome]) -> list[Sign]:
     """The signs in gateways' refusals. The failure class `profile` concerns only the lane of its delivery."""
     signs: list[Sign] = []

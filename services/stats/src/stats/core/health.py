@@ -30,7 +30,7 @@ CONNECTION: Mapping[str, float] = {"working": 1.0, "starting": 0.5, "stopped": 0
 CAPS: Mapping[str, int] = {"yellow": 60, "red": 30}
 """The highest score for each quality that the gateway reports."""
 
-WARN_UNDER, PAUSE_UNDER, BACK_AT = 60, 40, 55
+WARN_UNDER, CALM_AT, PAUSE_UNDER, BACK_AT = 60, 65, 40, 55
 PAUSED_FOR = timedelta(hours=6)
 
 Band = Literal["good", "warning", "paused"]
@@ -50,10 +50,12 @@ class Pause:
         return Pause() if score >= BACK_AT and now - self.since >= PAUSED_FOR else self
 
 
-def band(score: int, pause: Pause) -> Band:
+def band(score: int, pause: Pause, before: Band = "good") -> Band:
+    """The band of a score. `before`: the band of the last evaluation. A warning begins under 60 and ends at 65, so a
+    score that moves between 59 and 60 does not change the band again and again."""
     if pause.since is not None:
         return "paused"
-    return "warning" if score < WARN_UNDER else "good"
+    return "warning" if score < (CALM_AT if before == "warning" else WARN_UNDER) else "good"
 
 
 def health(evidence: Evidence, soft: Collection[SoftSign], pause: Pause, now: datetime) -> Health:

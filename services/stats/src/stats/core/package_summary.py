@@ -20,6 +20,8 @@ class PackageSummary:
     """The number of profiles, by the status of their open lane."""
     counts: Mapping[str, int]
     """The counts of the last 24 hours, by the names in `COUNTED`."""
+    hour_counts: Mapping[str, int]
+    """The same counts of the last hour."""
     allowed: int
     """How many open messages in 24 hours the profiles' limits allow, after their limit factors."""
     healths: Sequence[int]
@@ -43,6 +45,7 @@ def summarize(packages: Iterable[Package], states: Mapping[str, ProfileState]) -
     return PackageSummary(
         profiles={**by_status, "unknown": len(profiles) - len(known)},
         counts={name: sum(getattr(state.windows.day, name) for state in known) for name in COUNTED},
+        hour_counts={name: sum(getattr(state.windows.hour, name) for state in known) for name in COUNTED},
         allowed=sum(int(profile.limits.per_day * factors.get(profile.profile_id, 1.0)) for profile in profiles),
         healths=[state.health.score for state in known if state.health is not None],
     )

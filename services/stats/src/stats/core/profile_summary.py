@@ -6,8 +6,9 @@ from datetime import datetime
 
 from spreader.contract.configuration import Package
 from spreader.contract.events import LaneState, ProfileState, Windows
+from stats.core.alerts import weakest
 from stats.core.closures import Closure, lane_state
-from stats.core.condition import Condition, weakest
+from stats.core.condition import Condition
 from stats.core.evidence import AccountStatus
 
 PackageOfProfile = Mapping[str, str]
@@ -24,6 +25,15 @@ class ProfileRecords:
     accounts: Mapping[str, AccountStatus] = field(default_factory=dict[str, AccountStatus])
 
 
+@dataclass(frozen=True, slots=True)
+class RemovedProfile:
+    """A profile that an operator removed."""
+
+    profile_id: str
+    removed_at: datetime
+    """It was removed at this time or earlier. A later closure or report may be of a new profile with the same id."""
+
+
 def package_of_profile(packages: Iterable[Package]) -> dict[str, str]:
     return {profile.profile_id: package.package_id for package in packages for profile in package.profiles}
 
@@ -31,6 +41,11 @@ def package_of_profile(packages: Iterable[Package]) -> dict[str, str]:
 def profile_states(packages: PackageOfProfile, records: ProfileRecords, now: datetime) -> list[ProfileState]:
     """The state of each profile. A profile without counts has empty windows."""
     return [_state(profile, package, records, now) for profile, package in packages.items()]
+
+
+def state_of_new_profile(profile_id: str, package_id: str, now: datetime) -> ProfileState:
+    """The state of a profile of which nothing is known."""
+    return ProfileState(profile_id=profile_id, package_id=package_id, at=now)
 
 
 def is_changed(state: ProfileState, published: ProfileState | None) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import IntFlag
 
 from spreader.contract.events import CustomerMessage, DeliveryOutcome
@@ -31,6 +31,10 @@ IMPLIED: Mapping[str, Marks] = {
 }
 """The statuses that a status implies. For example, a message that was read was also sent. Other statuses are not
 counted."""
+
+KNOWN_FOR = timedelta(days=34)
+"""For this long, stats certainly remembers a delivery. `stats.counting.retention` deletes it a day later at the
+earliest."""
 
 REFUSED = frozenset({"deferred", "expired", "unknown"})
 """The statuses, besides `failed`, that a refused try may cause. Only their failure class is counted."""
@@ -75,6 +79,8 @@ class Tally:
     """The outcomes by which a delivery is counted as delivered for the first time."""
     sent_deliveries: list[SentDelivery] = field(default_factory=list[SentDelivery])
     contacts: dict[ContactKey, ContactHistory] = field(default_factory=dict[ContactKey, ContactHistory])
+    late_receipts: int = 0
+    """How many receipts were not counted because their deliveries are forgotten."""
 
     @property
     def profiles(self) -> frozenset[str]:
@@ -122,6 +128,8 @@ def count_outcomes(
     Marks are only ever added, so the counts do not depend on the order or the repetition of a delivery's outcomes. A
     receipt may imply an earlier status, because a message that was read was also sent. Such an earlier status is
     counted in the minute of the receipt. When its own outcome arrives later, the count does not change.
+
+    A receipt of a forgotten delivery is not counted, because it would count as a new send.
     """
     tally = Tally()
     sent_in: dict[str, MinuteBucket] = {}
@@ -131,6 +139,9 @@ def count_outcomes(
         marks = tally.marks.get(delivery, before.marks)
         new = IMPLIED[outcome.status] & ~marks
         if not new:
+            continue
+        if marks is Marks.NONE and _is_forgotten(outcome):
+            tally.late_receipts += 1
             continue
         tally.marks[delivery] = marks | new
         if Marks.SENT in new:
@@ -145,6 +156,11 @@ def count_outcomes(
     for outcome in new_refusals:
         tally.add_failure(_bucket(outcome, outcome.at), str(outcome.failure))
     return tally
+
+
+def _is_forgotten(outcome: DeliveryOutcome) -> bool:
+    """Whether the outcome is a receipt of a message that was sent so long ago that stats has deleted its delivery."""
+    return outcome.sent_at is not None and outcome.at - outcome.sent_at > KNOWN_FOR
 
 
 _UNCOUNTED = CountedDelivery()

@@ -17,7 +17,7 @@ from stats.core.tally import Tally, count_contacts, count_customer_messages, cou
 from stats.counting.lane_closures import LaneClosures
 from stats.counting.sql_closures import save_reports
 from stats.counting.store import CountStore
-from stats.metrics import COUNTED, REPORTS
+from stats.metrics import COUNTED, LATE_RECEIPTS, REPORTS
 
 OnProfiles = Callable[[Iterable[str]], None]
 
@@ -76,6 +76,7 @@ class CountingHandlers:
 
     def _after_commit(self, tally: Tally) -> None:
         self.on_counts(tally.profiles)
+        LATE_RECEIPTS.inc(tally.late_receipts)
         for sums in tally.added.values():
             for kind in KINDS:
                 count = getattr(sums, kind)

@@ -1,12 +1,12 @@
 """Lane closures: closes and opens lanes of profiles within a transaction, and notes the changes."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from stats.core.closures import CLOSURE_RULES, Closure, Closures, Lift, Sign, close_lanes, lift_closures
+from stats.core.closures import CLOSURE_RULES, Closure, Closures, Lift, Sign, close_lanes, lift_closures, since_added
 from stats.core.condition import ProfileChange
 from stats.counting.sql_changes import note_changes
 from stats.counting.sql_closures import lock_closures, save_closures
@@ -14,8 +14,11 @@ from stats.counting.sql_closures import lock_closures, save_closures
 
 @dataclass(frozen=True, slots=True)
 class LaneClosures:
-    same_holder: Callable[[str], Collection[str]]
-    """Returns the profiles with the same holder as a profile, including itself."""
+    same_holder: Callable[[str, datetime], frozenset[str]]
+    """Returns the profiles that had the same holder as a profile at a time, including itself. So evidence that is read
+    again later does not concern a profile that joined the holder since then."""
+    added_at: Callable[[Collection[str]], Mapping[str, datetime]]
+    """Returns when each of these profiles was added."""
 
     async def apply(
         self, connection: AsyncConnection, signs: Iterable[Sign], lifts: Iterable[Lift], now: datetime
@@ -24,7 +27,8 @@ class LaneClosures:
         evidence = [*self._signs_of_holders(signs), *self._lifts_of_holders(lifts)]
         if not evidence:
             return frozenset()
-        known = dict(await lock_closures(connection, {item.profile_id for item in evidence}))
+        profiles = {item.profile_id for item in evidence}
+        known = dict(since_added(await lock_closures(connection, profiles), self.added_at(profiles)))
         changed: dict[tuple[str, str, str], Closure] = {}
         changes: list[tuple[str, ProfileChange]] = []
         for item in sorted(evidence, key=lambda item: (item.at, item.profile_id)):
@@ -39,10 +43,12 @@ class LaneClosures:
         return [
             replace(sign, profile_id=profile, evidence=_evidence(sign, profile))
             for sign in signs
-            for profile in (
-                self.same_holder(sign.profile_id) if CLOSURE_RULES[sign.kind].of_holder else (sign.profile_id,)
-            )
+            for profile in self._concerned(sign)
         ]
+
+    def _concerned(self, sign: Sign) -> frozenset[str]:
+        same_holder = self.same_holder(sign.profile_id, sign.at)
+        return same_holder if CLOSURE_RULES[sign.kind].of_holder else same_holder & {sign.profile_id}
 
     def _lifts_of_holders(self, lifts: Iterable[Lift]) -> list[Lift]:
         """The given lifts. If a kind concerns the whole holder, every other profile of that holder gets a lift too."""
@@ -50,7 +56,7 @@ class LaneClosures:
         for lift in lifts:
             spread.append(lift)
             shared = frozenset(kind for kind in lift.kinds if CLOSURE_RULES[kind].of_holder)
-            others = (profile for profile in self.same_holder(lift.profile_id) if profile != lift.profile_id)
+            others = (profile for profile in self.same_holder(lift.profile_id, lift.at) if profile != lift.profile_id)
             spread += [replace(lift, profile_id=profile, kinds=shared) for profile in others if shared]
         return spread
 

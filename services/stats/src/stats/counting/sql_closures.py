@@ -1,6 +1,7 @@
 """Statements about closures, and about the status of accounts that gateways report."""
 
-from collections.abc import Collection, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from spreader.contract.events import ProfileReported, Quality, Quota, SessionState
 from spreader.runtime.rows import arrays, columns, fetched, unnest
-from stats.core.closures import Closure, Closures
+from stats.core.closures import Closure, Closures, since_added
 from stats.core.evidence import AccountStatus
 
 SHOWN_FOR = timedelta(days=7)
@@ -22,13 +23,24 @@ class AccountStatusRow:
     profile_id: str
     session: SessionState | None
     quality: Quality | None
+    session_at: datetime | None
+    quality_at: datetime | None
+    quota_at: datetime | None
     quota: Any
     """The decoded JSON of a `Quota`, or None."""
 
-    @property
-    def status(self) -> AccountStatus:
+    def status_since(self, added_at: datetime) -> AccountStatus:
+        """The reports since then. Earlier ones are of an earlier profile with the same id."""
+
+        def is_later(at: datetime | None) -> bool:
+            return at is not None and at >= added_at
+
         quota = None if self.quota is None else Quota.model_validate(self.quota)
-        return AccountStatus(self.session, self.quality, quota)
+        return AccountStatus(
+            self.session if is_later(self.session_at) else None,
+            self.quality if is_later(self.quality_at) else None,
+            quota if is_later(self.quota_at) else None,
+        )
 
 
 async def lock_closures(connection: AsyncConnection, profiles: Collection[str]) -> Closures:
@@ -37,10 +49,16 @@ async def lock_closures(connection: AsyncConnection, profiles: Collection[str]) 
     return _by_key(fetched(Closure, result))
 
 
-async def recent_closures(connection: AsyncConnection, profiles: Collection[str], now: datetime) -> Closures:
-    """The closures in force, and those that ended within the last 7 days."""
-    result = await connection.execute(_RECENT, {"profiles": list(profiles), "after": now - SHOWN_FOR})
-    return _by_key(fetched(Closure, result))
+async def recent_closures(
+    connection: AsyncConnection, added_at: Mapping[str, datetime], now: datetime
+) -> dict[str, list[Closure]]:
+    """The closures of each profile that are in force, and those that ended within the last 7 days. `added_at`: when
+    each profile was added."""
+    result = await connection.execute(_RECENT, {"profiles": list(added_at), "after": now - SHOWN_FOR})
+    closures: defaultdict[str, list[Closure]] = defaultdict(list)
+    for closure in since_added(_by_key(fetched(Closure, result)), added_at).values():
+        closures[closure.profile_id].append(closure)
+    return closures
 
 
 async def save_closures(connection: AsyncConnection, changed: Sequence[Closure]) -> None:
@@ -63,9 +81,10 @@ async def save_reports(connection: AsyncConnection, reports: Sequence[ProfileRep
         await connection.execute(_REPORT, parameters)
 
 
-async def account_statuses(connection: AsyncConnection, profiles: Collection[str]) -> dict[str, AccountStatus]:
-    result = await connection.execute(_STATUSES, {"profiles": list(profiles)})
-    return {row.profile_id: row.status for row in fetched(AccountStatusRow, result)}
+async def account_statuses(connection: AsyncConnection, added_at: Mapping[str, datetime]) -> dict[str, AccountStatus]:
+    """The reported status of each profile. `added_at`: when each profile was added."""
+    result = await connection.execute(_STATUSES, {"profiles": list(added_at)})
+    return {row.profile_id: row.status_since(added_at[row.profile_id]) for row in fetched(AccountStatusRow, result)}
 
 
 def _by_key(closures: Sequence[Closure]) -> Closures:

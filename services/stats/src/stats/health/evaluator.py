@@ -5,9 +5,8 @@ same result. All profiles are evaluated every 5 minutes, which also makes up for
 """
 
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -18,8 +17,7 @@ from spreader.contract.configuration import Profile
 from spreader.contract.ids import new_id
 from spreader.runtime.postgres import is_given_up, is_transient
 from stats.config_cache import StatsConfigCache
-from stats.core.alerts import StoredAlert, differences
-from stats.core.closures import Closure
+from stats.core.alerts import StoredAlert, differences, since_added
 from stats.core.condition import Evaluation, evaluate
 from stats.core.evidence import AccountStatus, Evidence, PackageBaseline
 from stats.core.evidence_assembly import assemble_evidence
@@ -64,6 +62,7 @@ class Evaluator:
     alone_seconds: float = ALONE_SECONDS
     _waiting: dict[str, None] = field(default_factory=dict[str, None], init=False)
     _evaluated_at: dict[str, float] = field(default_factory=dict[str, float], init=False)
+    _added_at: dict[str, datetime] = field(default_factory=dict[str, datetime], init=False)
     _failed: dict[str, str] = field(default_factory=dict[str, str], init=False)
     """The profiles whose last evaluation failed, with the error. They are evaluated alone, so that they do not stop
     others."""
@@ -79,6 +78,13 @@ class Evaluator:
             self._evaluated_at.pop(profile, None)
             self._waiting[profile] = None
 
+    def _schedule_added(self) -> None:
+        """Evaluate the profiles that were added since the last turn. An earlier profile with the same id may have open
+        alerts."""
+        added_at = self.config.added_at()
+        self.schedule_now(profile for profile, at in added_at.items() if self._added_at.get(profile) != at)
+        self._added_at = added_at
+
     async def turn(self) -> float:
         if self.is_behind():
             return TURN_SECONDS
@@ -86,6 +92,7 @@ class Evaluator:
         if self._all_at is None or now - self._all_at >= ALL_EVERY:
             self._all_at = now
             self.schedule(self.config.package_of_profile())
+        self._schedule_added()
         before = time.monotonic() - self.again_seconds
         due = [profile for profile in self._waiting if self._evaluated_at.get(profile, before) <= before]
         batch = [profile for profile in due if profile not in self._failed][:AT_ONCE_MAX]
@@ -141,9 +148,10 @@ class Evaluator:
         profiles = {name: configured[name] for name in names if name in configured}
         if not profiles:
             return
+        added_at = self.config.added_at(profiles)
         async with self.engine.begin() as connection:
-            known = await lock_conditions(connection, profiles)
-            alerts = await open_alerts(connection, profiles)
+            known = await lock_conditions(connection, added_at)
+            alerts, old_alerts = since_added(await open_alerts(connection, profiles), added_at)
             evidence = await self._evidence(connection, profiles, now)
             evaluations = {
                 name: evaluate(name, evidence[name], known.get(name), alerts.get(name, {}), now)
@@ -159,6 +167,7 @@ class Evaluator:
                 for name, result in evaluations.items()
                 for alert in _alerts(name, packages[name], alerts.get(name, {}), result, now)
             ]
+            await save_alerts(connection, [replace(alert, cleared_at=now) for alert in old_alerts], now)
             await save_alerts(connection, changed_alerts, now)
         JUDGED.inc(len(evaluations))
         self.on_evaluated(evaluations)
@@ -166,13 +175,11 @@ class Evaluator:
     async def _evidence(
         self, connection: AsyncConnection, profiles: Mapping[str, Profile], now: datetime
     ) -> dict[str, Evidence]:
-        packages = self.config.package_of_profile()
-        raw = await raw_evidence(connection, profiles, now)
+        packages, added_at = self.config.package_of_profile(), self.config.added_at(profiles)
+        raw = await raw_evidence(connection, added_at, now)
         baselines = await package_baselines(connection, {packages[name] for name in profiles}, now)
-        accounts = await account_statuses(connection, profiles)
-        closures: defaultdict[str, list[Closure]] = defaultdict(list)
-        for closure in (await recent_closures(connection, profiles, now)).values():
-            closures[closure.profile_id].append(closure)
+        accounts = await account_statuses(connection, added_at)
+        closures = await recent_closures(connection, added_at, now)
         can_detect_stuck = self.can_detect_stuck()
         return {
             name: assemble_evidence(
@@ -200,7 +207,16 @@ def _alerts(
     """The raised and the changed alerts of a profile."""
     new, changed = differences(known, evaluation.alert_reasons, now)
     raised = [
-        StoredAlert(new_id("alr", now), profile_id, package_id, alert.kind, alert.severity, alert.evidence, now)
+        StoredAlert(
+            alert_id=new_id("alr", now),
+            profile_id=profile_id,
+            package_id=package_id,
+            kind=alert.kind,
+            severity=alert.severity,
+            evidence=alert.evidence,
+            raised_at=now,
+            quiet_since=alert.quiet_since,
+        )
         for alert in new
     ]
     return [*raised, *changed]

@@ -73,12 +73,19 @@ class StatePublisher:
         packages = self.config.package_of_profile()
         if minute_of(now) != self._all_compared_in:
             return packages
-        return {profile: package for profile, package in packages.items() if self._is_due(profile, package, now)}
+        added_at = self.config.added_at(packages)
+        return {
+            profile: package
+            for profile, package in packages.items()
+            if self._is_due(profile, package, added_at[profile], now)
+        }
 
-    def _is_due(self, profile: str, package: str, now: datetime) -> bool:
+    def _is_due(self, profile: str, package: str, added_at: datetime, now: datetime) -> bool:
         published = self.published.get(profile)
         if profile in self._touched or published is None or published.package_id != package:
             return True
+        if published.at < added_at:
+            return True  # it is the state of an earlier profile with the same id
         ends = (published.open.until, published.reply.until)
         return any(end is not None and end <= now for end in ends)
 

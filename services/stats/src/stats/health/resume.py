@@ -28,7 +28,8 @@ class Resumption:
         now = self.clock()
         lift = Lift(profile_id, now, frozenset(CLOSURE_RULES), lanes=LANES if lane is None else (lane,))
         async with self.engine.begin() as connection:
-            condition = (await lock_conditions(connection, [profile_id])).get(profile_id)
+            known = await lock_conditions(connection, self.closures.added_at([profile_id]))
+            condition = known.get(profile_id)
             opened = await self.closures.apply(connection, (), [lift], now)
             if condition is not None and condition.pause.since is not None and lane != "reply":
                 health = condition.health.model_copy(update={"band": band(condition.health.score, Pause())})

@@ -57,17 +57,22 @@ class ConditionRow:
         )
 
 
-async def conditions(connection: AsyncConnection, profiles: Collection[str]) -> dict[str, Condition]:
-    rows = fetched(ConditionRow, await connection.execute(_READ, {"profiles": list(profiles)}))
-    return {row.profile_id: row.condition for row in rows}
+async def conditions(connection: AsyncConnection, added_at: Mapping[str, datetime]) -> dict[str, Condition]:
+    """The condition of each profile. `added_at`: when each profile was added. A condition from before that time is of
+    an earlier profile with the same id."""
+    rows = fetched(ConditionRow, await connection.execute(_READ, {"profiles": list(added_at)}))
+    return {row.profile_id: row.condition for row in rows if row.at >= added_at[row.profile_id]}
 
 
-async def lock_conditions(connection: AsyncConnection, profiles: Collection[str]) -> dict[str, Condition]:
-    """The conditions of these profiles. All these profiles are locked until the commit, also those without a
-    condition."""
-    ordered = sorted(profiles)
-    await connection.execute(_LOCK, {"profiles": ordered})
-    return await conditions(connection, ordered)
+async def lock_conditions(connection: AsyncConnection, added_at: Mapping[str, datetime]) -> dict[str, Condition]:
+    """Like `conditions`. All these profiles are locked until the commit, also those without a condition."""
+    await lock_profiles(connection, added_at)
+    return await conditions(connection, added_at)
+
+
+async def lock_profiles(connection: AsyncConnection, profiles: Collection[str]) -> None:
+    """Lock what evaluations find out about these profiles, until the commit."""
+    await connection.execute(_LOCK, {"profiles": sorted(profiles)})
 
 
 async def save_conditions(connection: AsyncConnection, by_profile: Mapping[str, Condition]) -> None:

@@ -1,7 +1,7 @@
 """SQL statements that read the evidence of an evaluation: sums and recent sends."""
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
@@ -119,11 +119,15 @@ class BaselineRow:
     delivered_open: int
 
 
-async def raw_evidence(connection: AsyncConnection, profiles: Collection[str], now: datetime) -> dict[str, RawEvidence]:
-    """The raw evidence of each profile. `now` is system time, but the ages of sends are wall time."""
+async def raw_evidence(
+    connection: AsyncConnection, added_at: Mapping[str, datetime], now: datetime
+) -> dict[str, RawEvidence]:
+    """The raw evidence of each profile since it was added. `now` is system time, but the ages of sends are wall
+    time."""
     minute = minute_of(now)
     parameters = {
-        "profiles": list(profiles),
+        "profiles": list(added_at),
+        "added_at": list(added_at.values()),
         "this_minute": minute,
         "hour_ago": minute - HOUR,
         "four_hours_ago": minute - 4 * HOUR,
@@ -153,7 +157,7 @@ async def raw_evidence(connection: AsyncConnection, profiles: Collection[str], n
             RecentSends(tuple(sorted(sends.get(profile, ()), key=lambda send: send.at, reverse=True))),
             stuck.get(profile, 0),
         )
-        for profile in profiles
+        for profile in added_at
     }
 
 
@@ -175,7 +179,9 @@ def _sums(row: LastDayRow | BeforeRow) -> dict[str, int]:
     return {name: value or 0 for name, value in asdict(row).items() if name != "profile_id"}
 
 
-_OF_PROFILES = "profile_id = ANY(CAST(:profiles AS text[]))"
+_WANTED = "unnest(CAST(:profiles AS text[]), CAST(:added_at AS timestamptz[])) AS wanted (profile_id, added_at)"
+_OF_PROFILES = f"JOIN {_WANTED} USING (profile_id) WHERE at >= wanted.added_at"
+"""The counts of the minutes and hours that began since the profile was added."""
 _RECEIPT_DUE = "at <= CAST(:hour_ago AS timestamptz)"
 
 _LAST_DAY = text(f"""
@@ -191,37 +197,37 @@ SELECT profile_id,
        sum(answered) FILTER (WHERE at > CAST(:day_ago AS timestamptz)) AS answered,
        sum(new_contacts) FILTER (WHERE at > CAST(:day_ago AS timestamptz)) AS new_contacts,
        sum(night) FILTER (WHERE at > CAST(:day_ago AS timestamptz)) AS night
-FROM stats.minute
-WHERE {_OF_PROFILES} AND at > CAST(:day_and_hour_ago AS timestamptz) AND at <= CAST(:this_minute AS timestamptz)
+FROM stats.minute {_OF_PROFILES}
+  AND at > CAST(:day_and_hour_ago AS timestamptz) AND at <= CAST(:this_minute AS timestamptz)
 GROUP BY profile_id""")
 
 _BEFORE = text(f"""
 SELECT profile_id, sum(sent) AS sent, sum(arrived) AS arrived, sum(answered) AS answered,
        sum(sent) FILTER (WHERE lane = 'open') AS sent_open, sum(new_contacts) AS new_contacts,
        sum(delivered) FILTER (WHERE lane = 'open') AS delivered_open
-FROM stats.hour
-WHERE {_OF_PROFILES} AND at >= CAST(:before_from AS timestamptz) AND at < CAST(:before_until AS timestamptz)
+FROM stats.hour {_OF_PROFILES}
+  AND at >= CAST(:before_from AS timestamptz) AND at < CAST(:before_until AS timestamptz)
 GROUP BY profile_id""")
 
 _FAILURES = text(f"""
-SELECT profile_id, failure, sum(count) AS number FROM stats.minute_failure
-WHERE {_OF_PROFILES} AND at > CAST(:day_ago AS timestamptz) AND at <= CAST(:this_minute AS timestamptz)
+SELECT profile_id, failure, sum(count) AS number FROM stats.minute_failure {_OF_PROFILES}
+  AND at > CAST(:day_ago AS timestamptz) AND at <= CAST(:this_minute AS timestamptz)
 GROUP BY profile_id, failure""")
 
-_SENDS = text("""
-SELECT wanted.profile_id, sent.* FROM unnest(CAST(:profiles AS text[])) AS wanted (profile_id)
+_SENDS = text(f"""
+SELECT wanted.profile_id, sent.* FROM {_WANTED}
 CROSS JOIN (VALUES ('open'), ('reply')) AS of (lane)
 CROSS JOIN LATERAL (
     SELECT delivery.lane, sent_at, now() - heard_at AS age, waits, marks, is_new, receives, fingerprint
     FROM stats.delivery
-    WHERE delivery.profile_id = wanted.profile_id AND delivery.lane = of.lane AND sent_at IS NOT NULL
+    WHERE delivery.profile_id = wanted.profile_id AND delivery.lane = of.lane AND sent_at >= wanted.added_at
       AND sent_at <= CAST(:this_minute AS timestamptz) + interval '1 minute'
     ORDER BY sent_at DESC LIMIT CAST(:sends_max AS int)) AS sent""")
 """`:this_minute` is the start of the current minute. The sends of the current minute are included."""
 
 _STUCK = text(f"""
-SELECT profile_id, count(*) AS number FROM stats.delivery
-WHERE {_OF_PROFILES} AND waits AND heard_at <= now() - CAST(:stuck_after AS interval)
+SELECT profile_id, count(*) AS number FROM stats.delivery JOIN {_WANTED} USING (profile_id)
+WHERE sent_at >= wanted.added_at AND waits AND heard_at <= now() - CAST(:stuck_after AS interval)
   AND heard_at > now() - interval '1 hour'
 GROUP BY profile_id""")
 
