@@ -30,7 +30,10 @@ class StubServices:
 
     async def packages(self, _: web.Request) -> web.Response:
         ids = [self._id(number) for number in range(self._profiles)]
-        return web.json_response({"data": [{"package_id": "fleet", "name": "Fleet", "profile_ids": ids}]})
+        counts = {"sent": self._profiles, "sent_open": self._profiles, "received": 0}
+        figures = {"profiles": {"ok": self._profiles}, "hour": counts, "day": counts, "open_alerts": 0}
+        package = {"package_id": "fleet", "name": "Fleet", "profile_ids": ids, **figures}  # for ingress and for stats
+        return web.json_response({"data": [package]})
 
     async def profiles(self, request: web.Request) -> web.Response:
         begin, limit = int(request.query.get("cursor", 0)), int(request.query["limit"])

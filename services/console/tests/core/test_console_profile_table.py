@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from console.core.api_models import ApiPackage, ApiProfile
+from console.core.api_models import ApiPackage, ApiPackageFigures, ApiProfile
 from console.core.last_answer import LastAnswer
 from console.core.overview import cards
 from console.core.profile_table import LimitBar, TableRow, rows
@@ -122,15 +122,16 @@ def test_a_bar(bar: LimitBar, text: str, share: float, is_full: bool) -> None:
 
 
 def test_a_package_as_a_card() -> None:
-    states = {"p1": state(1, 4, 9, open=BLOCKED), "p2": state(2, 6, 11)}
-    (card,) = cards([package(profiles=2)], states, {}, [])
+    counts = {"ok": 1, "blocked": 1}
+    figures = ApiPackageFigures(package_id="shop", profiles=counts, hour={"sent_open": 10}, day={"sent_open": 20})
+    (card,) = cards([package(profiles=2)], {"shop": figures}, {})
     assert [bar.text for bar in card.bars] == ["10/40 hourly", "20/240 daily"]
     assert (card.status.text, card.held, card.alerts) == ("○ 1 of 2 blocked", None, 0)
     queue = ApiQueue.model_validate({
         "package_id": "shop", "at": NOON, "held": 7, "rush_over": 10, "profiles_in_rush": 1,
         "at_gateway": {"now": 0, "max": 10}, "profiles": [pace(1, 3).model_dump(), pace(2, 4).model_dump()],
     })  # fmt: skip
-    (card,) = cards([package(profiles=2)], states, {"shop": queue}, None)
+    (card,) = cards([package(profiles=2)], {}, {"shop": queue})
     assert (card.bars[0].text, card.held, card.rush, card.alerts) == ("7/100 hourly", 7, 1, None)
 
 

@@ -51,13 +51,27 @@ class ApiProfile(ApiModel):
 
 class ApiProfileList(ApiModel):
     data: tuple[ApiProfile, ...]
+    next_cursor: str | None = None
 
 
 class ApiProfileStates(ApiModel):
     data: tuple[ProfileState, ...]
+    next_cursor: str | None = None
 
-    def find(self, profile_id: str) -> ProfileState | None:
-        return next((state for state in self.data if state.profile_id == profile_id), None)
+
+class ApiPackageFigures(ApiModel):
+    """The figures of all profiles of a package together."""
+
+    package_id: str
+    profiles: dict[str, int] = Field(default_factory=dict)
+    """The number of profiles, by the state of their open lane."""
+    hour: dict[str, int] = Field(default_factory=dict)
+    day: dict[str, int] = Field(default_factory=dict)
+    open_alerts: int = 0
+
+
+class ApiPackageFiguresList(ApiModel):
+    data: tuple[ApiPackageFigures, ...]
 
 
 class ApiMessage(ApiModel):
@@ -152,6 +166,7 @@ class ApiAlert(ApiModel):
     acknowledged_at: AwareDatetime | None = None
     acknowledged_by: str | None = None
     cleared_at: AwareDatetime | None = None
+    quiet_since: AwareDatetime | None = None
 
 
 class ApiAlertList(ApiModel):

@@ -65,7 +65,8 @@ def _build_alert(page: LivePage, alert: ApiAlert) -> None:
     profile = components.link(alert.profile_id, f"/packages/{alert.package_id}/profiles/{alert.profile_id}", "")
     with stack("card").props(f'data-testid="alert-{alert.alert_id}"'), stack("card-head").style("margin-bottom:0"):
         name = tag("h2", alert.kind.replace("_", " ").capitalize())
-        raised = tag("p", profile, " · raised ", _when(page, alert.raised_at), class_="soft small")
+        quiet = f" · its cause went away {_when(page, alert.quiet_since)}" if alert.quiet_since else None
+        raised = tag("p", profile, " · raised ", _when(page, alert.raised_at), quiet, class_="soft small")
         top = tag("div", name, components.badge(alert.severity, tone), class_="line")
         html(tag("div", top, tag("p", alert.evidence), raised))
         if alert.state == "raised":

@@ -3,14 +3,14 @@
 from markupsafe import Markup
 
 from console.core import formats
-from console.core.api_models import ApiAlertList, ApiPackageList, ApiProfileStates
+from console.core.api_models import ApiPackageFiguresList, ApiPackageList
 from console.core.markup import join, tag
 from console.core.overview import PackageCard, cards
 from console.core.queue import ApiQueue
 from console.ui import components
 from console.ui.elements import html
 from console.ui.live_page import LivePage
-from console.ui.page_context import ALERTS, PACKAGES, STATES, queue_query
+from console.ui.page_context import FIGURES, PACKAGES, queue_query
 
 QUEUES_MAX = 50
 """The overview polls the queues of only this many packages. A further package shows its queue only on its own page."""
@@ -19,7 +19,7 @@ QUEUE_SECONDS = 2.0
 
 async def show(page: LivePage) -> None:
     context = page.context
-    await context.cache.load(PACKAGES, STATES, ALERTS)
+    await context.cache.load(PACKAGES, FIGURES)
     html(
         components.page_head(
             "Packages",
@@ -29,8 +29,7 @@ async def show(page: LivePage) -> None:
     )
     page.stale_notices(
         lambda: context.page_data(PACKAGES, "packages and settings"),
-        lambda: context.page_data(STATES, "figures"),
-        lambda: context.page_data(ALERTS, "alerts"),
+        lambda: context.page_data(FIGURES, "figures and alerts"),
     )
 
     def queues() -> tuple[ApiQueue | None, ...]:
@@ -43,8 +42,7 @@ async def show(page: LivePage) -> None:
             "overview",
             _render_cards,
             context.latest(PACKAGES),
-            context.latest(STATES),
-            context.latest(ALERTS),
+            context.latest(FIGURES),
             *queues(),
         )
 
@@ -53,10 +51,7 @@ async def show(page: LivePage) -> None:
 
 
 def _render_cards(
-    packages: ApiPackageList | None,
-    states: ApiProfileStates | None,
-    alerts: ApiAlertList | None,
-    *queues: ApiQueue | None,
+    packages: ApiPackageList | None, figures: ApiPackageFiguresList | None, *queues: ApiQueue | None
 ) -> Markup:
     if packages is None:
         return join()
@@ -65,9 +60,8 @@ def _render_cards(
         make = components.link("New package", "/new", "button button-main", "plus")
         demo = tag("p", "Or run ", tag("code", "make demo"), " to watch one with simulated customers.", class_="small")
         return tag("div", components.empty("overview", "No packages yet", tag("p", words), make, demo), class_="card")
-    by_profile = {state.profile_id: state for state in states.data} if states else {}
-    by_package = {queue.package_id: queue for queue in queues if queue is not None}
-    shown = cards(packages.data, by_profile, by_package, alerts.data if alerts else None)
+    by_package = {item.package_id: item for item in figures.data} if figures else {}
+    shown = cards(packages.data, by_package, {queue.package_id: queue for queue in queues if queue is not None})
     return tag("div", *map(_card, shown), class_="cards")
 
 

@@ -5,52 +5,52 @@ from collections.abc import Mapping
 from markupsafe import Markup
 
 from console.core import formats
-from console.core.api_models import ApiPackage, ApiProfileList, ApiProfileStates
+from console.core.api_models import ApiPackage, ApiPackageFiguresList, ApiProfileList, ApiProfileStates
 from console.core.markup import join, tag
 from console.core.profile_table import TableRow, rows
 from console.core.queue import ApiQueue
 from console.ui import components
 from console.ui.elements import html, stack
 from console.ui.live_page import LivePage
-from console.ui.page_context import PACKAGES, STATES, profiles_query, queue_query
+from console.ui.page_context import PACKAGES, figures_query, queue_query
 from console.ui.page_heads import package_head
+from console.ui.profile_table import ProfileTable
 
 HEADS = ("Profile", "Hourly", "In 3 hours", "Daily", "State", "Health", "Next release")
 
 
 async def show(page: LivePage, package_id: str) -> None:
-    context = page.context
-    profiles, queue = profiles_query(package_id), queue_query(package_id)
-    await context.cache.load(PACKAGES, profiles, STATES, queue)
+    context, queue, table = page.context, queue_query(package_id), ProfileTable(page, package_id)
+    figures = figures_query(package_id)
+    await context.cache.load(PACKAGES, figures, queue, *table.queries())
+    await context.cache.load(*table.queries())  # which profiles these are, the first answer says
     package_head(page, package_id, "The limits count open messages, in windows that roll. Replies pass them all.")
     page.stale_notices(
         lambda: context.page_data(PACKAGES, "packages and settings"),
-        lambda: context.page_data(STATES, "figures of the stats"),
+        lambda: context.page_data(figures, "figures of the stats"),
         lambda: context.page_data(queue, "queue and limits"),
     )
     page.live_html(
-        lambda: context.cache.memo(
-            ("tiles", package_id), _tiles, context.latest(queue), context.latest(STATES), context.latest(profiles)
-        )
+        lambda: context.cache.memo(("tiles", package_id), _tiles, context.latest(queue), context.latest(figures))
     )
 
     def render() -> Mapping[str, Markup]:
-        data = context.package(package_id), context.latest(profiles), context.latest(STATES), context.latest(queue)
+        data = context.package(package_id), table.profiles(), table.states(), context.latest(queue)
         return context.cache.memo(("rows", package_id), _rows, *data)
 
     with stack("card"):
-        page.live_html(lambda: join() if render() else _empty(package_id))
+        table.build_filters()
+        page.live_html(lambda: join() if render() else _empty(package_id, table))
         html(tag("div", *(tag("span", name) for name in HEADS), class_="live-head", aria_hidden="true"))
-        table = page.live_rows(render)
-    page.fade_when_old(table, lambda: context.is_old(queue) and context.is_old(STATES))
+        rows_box = page.live_rows(render)
+        table.build_pager()
+    page.fade_when_old(rows_box, lambda: context.is_old(queue) and context.is_old(figures))
 
 
-def _tiles(queue: ApiQueue | None, states: ApiProfileStates | None, profiles: ApiProfileList | None) -> Markup:
-    members = {profile.profile_id for profile in profiles.data} if profiles else set[str]()
-    mine = [state for state in states.data if state.profile_id in members] if states else []
-    hour = sum(state.windows.hour.sent for state in mine) if states else None
-    received = sum(state.windows.hour.received for state in mine) if states else None
-    day = sum(state.windows.day.sent for state in mine) if states else None
+def _tiles(queue: ApiQueue | None, figures: ApiPackageFiguresList | None) -> Markup:
+    mine = figures.data[0] if figures and figures.data else None
+    hour, received = (mine.hour.get("sent"), mine.hour.get("received")) if mine else (None, None)
+    day = mine.day.get("sent") if mine else None
     rush = f"{formats.plural(queue.profiles_in_rush, 'profile')} in rush" if queue else None
     gateway = f"{queue.at_gateway.now} of {queue.at_gateway.max}" if queue else formats.DASH
     return components.tiles(
@@ -108,7 +108,9 @@ def _row(row: TableRow, zone: str, queue: ApiQueue | None) -> Markup:
     )
 
 
-def _empty(package_id: str) -> Markup:
+def _empty(package_id: str, table: ProfileTable) -> Markup:
+    if table.shown.is_filtered or table.shown.cursors:
+        return components.empty("phone", "No such profile", tag("p", "No profile of this package fits the filter."))
     words = "A profile is one WhatsApp account. Messages to this package have nobody to send them yet."
     add = components.link("Add a profile", f"/packages/{package_id}/new-profile", "button button-main", "plus")
     return components.empty("phone", "No profiles yet", tag("p", words), add)

@@ -7,17 +7,18 @@ from markupsafe import Markup
 from nicegui import ui
 
 from console.core import draft, formats, setting_texts
-from console.core.api_models import ApiPackage, ApiProfile, ApiProfileList, ApiProfileStates
+from console.core.api_models import ApiPackage, ApiProfile
 from console.core.markup import join, tag
 from console.core.profile_table import bars, health_tone, status
 from console.core.queue import ApiPace, ApiQueue
 from console.data.api import CallSucceeded
+from console.data.polling_cache import Query
 from console.ui import components
 from console.ui.actions import error_text, notify, run_action
 from console.ui.editor import SettingsEditor, button
 from console.ui.elements import html, stack
 from console.ui.live_page import LivePage
-from console.ui.page_context import PACKAGES, STATES, profiles_query, queue_query
+from console.ui.page_context import PACKAGES, queue_query
 from console.ui.page_heads import pause_button
 from spreader.contract.events import LaneState, ProfileState
 
@@ -27,34 +28,31 @@ READ_SECONDS = 10.0
 
 async def show(page: LivePage, package_id: str, profile_id: str) -> None:
     context, address = page.context, f"/packages/{package_id}/profiles/{profile_id}"
-    profiles, queue = profiles_query(package_id), queue_query(package_id)
-    await context.cache.load(PACKAGES, profiles, STATES, queue)
-
-    def latest_profile() -> ApiProfile | None:
-        profiles = context.profiles(package_id)
-        return next((profile for profile in profiles if profile.profile_id == profile_id), None)
+    settings, queue = Query("ingress", address, ApiProfile), queue_query(package_id)
+    state = Query("stats", f"/profiles/{profile_id}", ProfileState)
+    await context.cache.load(PACKAGES, settings, state, queue)
 
     def is_paused() -> bool | None:
-        profile = latest_profile()
+        profile = context.latest(settings)
         return None if profile is None else profile.paused
 
     with stack("page-head"):
-        page.live_html(lambda: _title(package_id, profile_id, latest_profile()))
+        page.live_html(lambda: _title(package_id, profile_id, context.latest(settings)))
         with stack("line"):
             button("Check the connection", lambda: _check(page, address)).props('data-testid="check"')
-            _reopen_button(page, profile_id)
-            pause_button(page, address, "profile", is_paused, profiles)
+            _reopen_button(page, state)
+            pause_button(page, address, "profile", is_paused, settings)
     page.stale_notices(
-        lambda: context.page_data(profiles, "settings of the profile"),
-        lambda: context.page_data(STATES, "figures"),
+        lambda: context.page_data(settings, "settings of the profile"),
+        lambda: context.page_data(state, "figures"),
         lambda: context.page_data(queue, "queue and limits"),
     )
 
     def render() -> Markup:
-        data = context.package(package_id), context.latest(profiles), context.latest(STATES), context.latest(queue)
-        return context.cache.memo(("profile", profile_id), lambda *inputs: _render_state(profile_id, *inputs), *data)
+        data = context.package(package_id), context.latest(settings), context.latest(state), context.latest(queue)
+        return context.cache.memo(("profile", profile_id), _render_state, *data)
 
-    page.fade_when_old(page.live_html(render, testid="fares"), lambda: context.is_old(STATES) and context.is_old(queue))
+    page.fade_when_old(page.live_html(render, testid="fares"), lambda: context.is_old(state) and context.is_old(queue))
     result = await context.api.get("ingress", address, READ_SECONDS)
     if not isinstance(result, CallSucceeded):
         html(components.notice(f"The settings cannot be shown. {error_text(result, 'ingress')}", "bad"))
@@ -69,7 +67,7 @@ async def show(page: LivePage, package_id: str, profile_id: str) -> None:
             _gateway(page, package_id, profile_id, loaded.body)
 
     def saved(answer: CallSucceeded) -> None:
-        context.cache.refresh(profiles)
+        context.cache.refresh(settings)
         build(answer)
 
     build(result)
@@ -85,17 +83,11 @@ def _title(package_id: str, profile_id: str, profile: ApiProfile | None) -> Mark
 
 
 def _render_state(
-    profile_id: str,
-    package: ApiPackage | None,
-    profiles: ApiProfileList | None,
-    states: ApiProfileStates | None,
-    queue: ApiQueue | None,
+    package: ApiPackage | None, profile: ApiProfile | None, state: ProfileState | None, queue: ApiQueue | None
 ) -> Markup:
-    profile = next((item for item in profiles.data if item.profile_id == profile_id), None) if profiles else None
     if package is None or profile is None:
         return join()
-    state = states.find(profile_id) if states else None
-    pace = next((item for item in queue.profiles if item.profile_id == profile_id), None) if queue else None
+    pace = next((item for item in queue.profiles if item.profile_id == profile.profile_id), None) if queue else None
     left = join(
         _lanes(package, profile, state, pace), tag("div", style="height:1.15rem"), _limits(profile, state, pace)
     )
@@ -196,23 +188,22 @@ async def _check(page: LivePage, address: str) -> None:
     notify(check.get("detail") or "The gateway answers.", is_error=not check.get("ok", True))
 
 
-def _reopen_button(page: LivePage, profile_id: str) -> None:
+def _reopen_button(page: LivePage, query: Query[ProfileState]) -> None:
     """The button that lifts the profile's closures. It is visible while a lane of the profile is closed.
 
     If the cause of a closure still exists, the stats close the lane again.
     """
 
     async def press() -> None:
-        path, body = f"/profiles/{profile_id}/resume", {"by": page.context.session.operator or "an operator"}
+        path, body = f"{query.path}/resume", {"by": page.context.session.operator or "an operator"}
         if await run_action(page.context, "POST", "stats", path, body, success="Its lanes are open again."):
-            page.context.cache.refresh(STATES)
+            page.context.cache.refresh(query)
 
     element = button("It works again", press).props('data-testid="reopen"')
     element.tooltip("Opens what was closed because of signs of trouble")
 
     def update() -> None:
-        states = page.context.latest(STATES)
-        state = None if states is None else states.find(profile_id)
+        state = page.context.latest(query)
         element.set_visibility(state is not None and "blocked" in (state.open.state, state.reply.state))
 
     page.on_update(update)

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from console.core.api_models import (
     ApiAlertList,
     ApiPackage,
+    ApiPackageFiguresList,
     ApiPackageList,
     ApiProfile,
     ApiProfileList,
-    ApiProfileStates,
 )
 from console.core.last_answer import LastAnswer
 from console.core.queue import ApiQueue
@@ -21,7 +21,7 @@ from console.ui.uploads import UploadFields
 from spreader.clock import Now
 
 PACKAGES = Query("ingress", "/packages", ApiPackageList, all_pages=True)
-STATES = Query("stats", "/profiles", ApiProfileStates)
+FIGURES = Query("stats", "/packages", ApiPackageFiguresList, interval_seconds=2.0, all_pages=True)
 ALERTS = Query("stats", "/alerts?state=open&limit=200", ApiAlertList, interval_seconds=2.0)
 
 _SUBJECTS = {"ingress": "The ingress gives", "stats": "The stats give"}
@@ -29,6 +29,10 @@ _SUBJECTS = {"ingress": "The ingress gives", "stats": "The stats give"}
 
 def queue_query(package_id: str, interval_seconds: float = 1.0) -> Query[ApiQueue]:
     return Query("ingress", f"/packages/{package_id}/queue", ApiQueue, interval_seconds)
+
+
+def figures_query(package_id: str) -> Query[ApiPackageFiguresList]:
+    return Query("stats", f"/packages?package_id={package_id}", ApiPackageFiguresList)
 
 
 def profiles_query(package_id: str) -> Query[ApiProfileList]:
