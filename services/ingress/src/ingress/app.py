@@ -244,7 +244,7 @@ def _endpoints(deps: Dependencies) -> tuple[Endpoint, ...]:
     consents = ConsentLists(deps.engine, deps.webhook_bus, deps.now)
     possible = PossibleOptOuts(deps.engine, consents)
     messages = InboundMessages(deps.webhook_bus, deps.config_cache, consents, possible)
-    hidden_ids = HiddenIds(deps.engine, messages)
+    hidden_ids = HiddenIds(deps.engine, messages, deps.sender)
     sealer = CredentialSealer(settings.secret_keys)
     downloader = MediaDownloader(AddressFilter.of(settings.media_hosts_allowed))
     media_check = MediaCheck(deps.media, downloader, deps.now, settings.media_keep)

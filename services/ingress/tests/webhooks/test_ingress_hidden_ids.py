@@ -134,6 +134,17 @@ async def test_another_profiles_receipt_shows_nothing(system: System, driver: st
     assert (await suppressed(system), await kept(system)) == ([], [(hidden_id(driver), "STOP")])
 
 
+async def test_the_gateway_is_asked_for_the_number(system: System, driver: str) -> None:
+    system.sender.responses["/hidden-ids/number"] = {"number": PERSON}
+    await call(system, driver, words(driver))
+    assert (await suppressed(system), await kept(system)) == ([PERSON], [])
+    query = {"package_id": "pkg", "profile_id": "a", "hidden_id": hidden_id(driver)}
+    assert system.sender.queries[-1] == ("/hidden-ids/number", query)
+    await call(system, driver, words(driver, "Hi", "m2"))
+    assert sum(path == "/hidden-ids/number" for path, _ in system.sender.queries) == 1
+    assert [each.recipient for each in system.bus.of(CustomerMessage)] == [PERSON, PERSON]
+
+
 async def test_a_choice_under_a_user_id_of_meta_is_kept(system: System) -> None:
     await system.package()
     await system.gateway_profile("cloud_api", "a")

@@ -15,7 +15,7 @@ from sender.dispatch.attempt import AttemptRunner
 from sender.dispatch.consent_check import ConsentCheck
 from sender.dispatch.dispatcher import Dispatcher
 from sender.dispatch.tracing import TracedAttempts
-from sender.endpoints import CheckEndpoints, add_endpoints, add_outcome_endpoint
+from sender.endpoints import CheckEndpoints, add_endpoints, add_hidden_id_endpoint, add_outcome_endpoint
 from sender.gateways.cloud_api import CloudApiDriver
 from sender.gateways.credentials import Keyring
 from sender.gateways.driver import Driver, MediaSource
@@ -159,6 +159,7 @@ def build(settings: SenderSettings) -> FastAPI:
     app = service.app(title="Spreader sender", middleware=internal_only(settings.internal_token))
     numbers = NumberChecker(number_store, drivers, clock, settings.sender_number_checks_per_hour)
     add_endpoints(app, CheckEndpoints(drivers, config, numbers, poller))
+    add_hidden_id_endpoint(app, drivers, config)
     add_outcome_endpoint(app, LostOutcomes(engine, progress, clock))
     return app
 

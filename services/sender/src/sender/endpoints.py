@@ -12,6 +12,7 @@ from sender.config_cache import SenderConfigCache
 from sender.core.lost_outcome import ReleaseInQuestion
 from sender.gateways.driver import Drivers
 from sender.gateways.health_poller import HealthPoller
+from sender.gateways.hidden_ids import number_behind
 from sender.gateways.number_check import NumberChecker, NumberResult
 from sender.ledger.lost_outcomes import LostOutcomes
 from spreader.contract.answers import NumberCheckItem, NumberCheckResponse, ProfileCheckResponse
@@ -41,6 +42,18 @@ class NumberCheckRequest(BaseModel):
     package_id: Id
     profile_id: Id
     numbers: Annotated[list[PhoneNumber], Field(min_length=1, max_length=NUMBERS_MAX)]
+
+
+class HiddenIdRequest(BaseModel):
+    """An id by which WhatsApp names a person to a profile, and which hides the number."""
+
+    package_id: Id
+    profile_id: Id
+    hidden_id: Annotated[str, Field(min_length=1, max_length=256)]
+
+
+class HiddenIdResponse(BaseModel):
+    number: PhoneNumber | None
 
 
 class ReleaseInQuestionView(BaseModel):
@@ -120,6 +133,15 @@ def add_endpoints(app: FastAPI, endpoints: CheckEndpoints) -> None:
     @app.post("/numbers/check")
     async def check_numbers(request: NumberCheckRequest) -> NumberCheckResponse:
         return await endpoints.check_numbers(request)
+
+
+def add_hidden_id_endpoint(app: FastAPI, drivers: Drivers, config: SenderConfigCache) -> None:
+    @app.post("/hidden-ids/number")
+    async def number_of_hidden_id(request: HiddenIdRequest) -> HiddenIdResponse:
+        profile = await config.wait_for_profile(request.package_id, request.profile_id)
+        if profile is None:
+            raise HTTPException(404, f"package {request.package_id} has no profile {request.profile_id}")
+        return HiddenIdResponse(number=await number_behind(drivers, profile, request.hidden_id))
 
 
 def _same_access(configured: Gateway, checked: Gateway) -> bool:

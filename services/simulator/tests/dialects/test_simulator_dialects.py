@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import json
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -135,6 +136,16 @@ async def test_a_customers_message_has_the_gateways_format(
     who = f"912{CUSTOMER[::-1]}@lid" if lid else f"{CUSTOMER}{domain}"
     await hook.wait_until(lambda hook: bool(hook.accepted))
     assert words(driver, hook.accepted[0]) == (who, body["text"], reply.body["message_id"])
+
+
+@pytest.mark.parametrize("driver", ["waha", "evolution"])
+async def test_a_customers_message_may_have_only_the_hidden_id(
+    fast: SimulatorClient, hook: FakeWebhook, driver: str
+) -> None:
+    await fast.register_account(driver, hook.url, behaviour={"lid": True, "lid_alone": True})
+    await fast.request("POST", f"/customers/{CUSTOMER}/messages", {"profile": f"prf_{driver}", "text": "STOP"})
+    await hook.wait_until(lambda hook: bool(hook.accepted))
+    assert CUSTOMER not in json.dumps(hook.accepted[0])
 
 
 async def test_a_reply_may_use_the_hidden_id(fast: SimulatorClient) -> None:

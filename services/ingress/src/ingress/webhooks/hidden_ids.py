@@ -21,6 +21,7 @@ from ingress.metrics import HIDDEN_MESSAGES, WAITING_HIDDEN_MESSAGES
 from ingress.sql import hidden_ids as sql
 from ingress.sql.hidden_ids import HiddenMessage, HiddenMessageEntry
 from ingress.webhooks.inbound_messages import InboundMessages
+from spreader.http.service_client import ServiceClient, ServiceUnavailable
 from spreader.runtime.postgres import autocommit
 from spreader.runtime.rows import fetched
 from spreader.text.clean_text import clean
@@ -36,6 +37,7 @@ _Key = tuple[str, str]
 class HiddenIds:
     engine: AsyncEngine
     messages: InboundMessages
+    sender: ServiceClient
     remembered: dict[_Key, str] = field(default_factory=dict)
     """The numbers that this process has learned, so that most receipts need no statement."""
 
@@ -47,7 +49,7 @@ class HiddenIds:
                 await self.learn(profile_id, hidden_id, report.recipient)
             await self.messages.take_report(package_id, profile_id, report)
         elif hidden_id is not None:
-            number = await self._number(profile_id, hidden_id)
+            number = await self._number(profile_id, hidden_id) or await self._ask(package_id, profile_id, hidden_id)
             if number is None:
                 await self._keep(package_id, profile_id, hidden_id, report)
             else:
@@ -74,6 +76,15 @@ class HiddenIds:
         async with self.engine.connect() as connection:
             rows = await connection.execute(sql.PAGE, {**params, "gateway_message_id": message_id})
             return fetched(HiddenMessageEntry, rows)
+
+    async def _ask(self, package_id: str, profile_id: str, hidden_id: str) -> str | None:
+        """The number that the gateway knows. It is stored. None if the gateway or the sender does not say."""
+        query = {"package_id": package_id, "profile_id": profile_id, "hidden_id": hidden_id}
+        response = await self.sender.query("/hidden-ids/number", query)
+        number = None if response is None or isinstance(response, ServiceUnavailable) else response.get("number")
+        if number is not None:
+            await self.learn(profile_id, hidden_id, number)
+        return number
 
     async def _number(self, profile_id: str, hidden_id: str) -> str | None:
         if (number := self.remembered.get((profile_id, hidden_id))) is not None:

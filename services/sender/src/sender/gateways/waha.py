@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from typing import Any
+from urllib.parse import quote
 
 from sender.core import failure_table, session_states
 from sender.core.delivery import Delivery, quoted_message_id
@@ -81,6 +82,18 @@ class WahaDriver:
                 return NumberCheck(exists, "WAHA asked WhatsApp", clean(number) if exists else None)
             case _:
                 return self._device.failed_number_check(outcome)
+
+    async def number_of(self, profile: Profile, hidden_id: str) -> CleanText | None:
+        """The number behind an id such as `…@lid`. None if WAHA does not know it or does not answer."""
+        try:
+            outcome = await self._device.get(profile, f"/api/{session_name(profile)}/lids/{quote(hidden_id, safe='')}")
+        except Undecryptable:
+            return None
+        match outcome:
+            case HttpResponse(200, {"pn": pn}):
+                return digits_of(pn)
+            case _:
+                return None
 
 
 def chat_id(number: str) -> str:

@@ -47,6 +47,8 @@ class QualityRule(BehaviourModel):
 class Behaviour(BehaviourModel):
     lid: bool = False
     """Linked devices: whether answers and webhooks name customers by hidden ids instead of phone numbers."""
+    lid_alone: bool = False
+    """With `lid`: whether a customer's message has only the hidden id, as with WAHA's engine WEBJS."""
     age_days: NonNegativeFloat = 365.0
     """The age of the account when the simulator first sees it."""
     known: tuple[PhoneNumber, ...] = ()

@@ -74,7 +74,7 @@ class EvolutionDialect:
             "fromMe": False,
             "id": customer_message.message_id,
         }
-        if account.behaviour.lid:
+        if account.behaviour.lid and not account.behaviour.lid_alone:
             key["remoteJidAlt"] = f"{customer_message.phone}@s.whatsapp.net"
         data = {
             "key": key,

@@ -81,6 +81,9 @@ class WahaDialect:
 
     def message(self, account: GatewayAccount, customer_message: PendingMessage) -> Json:
         sender = _chat(account, customer_message.phone)
+        key = {"remoteJid": sender}
+        if not account.behaviour.lid_alone:
+            key["remoteJidAlt"] = f"{customer_message.phone}@s.whatsapp.net"
         payload = {
             "id": f"false_{sender}_{customer_message.message_id}",
             "timestamp": int(customer_message.sent_at.timestamp()),
@@ -94,7 +97,7 @@ class WahaDialect:
             "ack": 1,
             "ackName": "SERVER",
             "vCards": [],
-            "_data": {"key": {"remoteJid": sender, "remoteJidAlt": f"{customer_message.phone}@s.whatsapp.net"}},
+            "_data": {"key": key},
         }
         return _event(account, "message", payload, customer_message.sent_at)
 

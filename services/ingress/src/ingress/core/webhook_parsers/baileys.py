@@ -82,9 +82,11 @@ def content(message: UntrustedJson) -> tuple[LiteralString, CleanText | None] | 
     readings = [(kind, _text(message[member], names)) for member, (kind, names) in _KINDS.items() if member in message]
     if readings:
         kind, text = next((reading for reading in readings if reading[1]), readings[0])
+        if kind == "reaction" and text is None:  # a reaction was removed
+            return None
         if kind == "audio" and (message["audioMessage"]["ptt"].boolean or message["audioMessage"]["PTT"].boolean):
-            kind = "voice"
-        return None if kind == "reaction" and text is None else (kind, text)  # a reaction was removed
+            return "voice", text
+        return kind, text
     return ("unknown", None) if _members(message) - _NOT_MESSAGES else None
 
 

@@ -169,15 +169,15 @@ def _status(item: UntrustedJson, recipient: _Customer, now: datetime) -> Iterato
     if status is None or message_id is None:
         yield Ignored("no_news")
         return
-    is_failed = failure is not None and status == "failed"
+    failure = failure if status == "failed" else None
     yield MessageReceipt(
         message_id,
         status,
         at,
         item["biz_opaque_callback_data"].id,
-        failure=failure.kind if is_failed else None,
-        code=failure.code if is_failed else None,
-        reason=failure.reason if is_failed else None,
+        failure=failure.kind if failure else None,
+        code=failure.code if failure else None,
+        reason=failure.reason if failure else None,
     )
 
 
