@@ -23,7 +23,8 @@ _OF_A_GATEWAY = "is a setting of the gateway: change the profile's gateway inste
 
 
 DifferenceBody = TypedDict("DifferenceBody", {"pointer": str, "from": NotRequired[Any], "to": NotRequired[Any]})
-"""The form in which a difference is stored and shown. An absent value has no member."""
+"""The form in which a difference is stored and shown. `from` is left out if the setting had no value before the change,
+and `to` if it has none after it."""
 
 
 class NotUndoable(Exception):

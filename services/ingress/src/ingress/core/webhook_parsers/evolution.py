@@ -34,9 +34,10 @@ TOKEN_HEADER, TOKEN_PREFIX = "authorization", "Bearer "
 TEMPORARY_BAN = 402
 
 _STATES: Mapping[str, SessionState] = {"open": "working", "connecting": "starting"}
-_NOT_LIVE = ("messages.set", "messages.edited", "messages.upsert")
-"""Events in which no other messages are looked for. `messages.set` has old messages, which the account received
-before."""
+_NOT_SEARCHED = ("messages.set", "messages.edited", "messages.upsert")
+"""Events in which the parser does not look for unexpected messages. In `messages.upsert` and `messages.edited`, every
+item has been read as a message or an edit already. `messages.set` has old messages, which the gateway reads again after
+linking."""
 _UNLINKED = LinkedStatus("somebody must scan the code", session="unlinked")
 
 
@@ -55,7 +56,7 @@ class EvolutionParser:
         instance = event["instance"].id
         target: Target = CALLED_PROFILE if instance is None else ProfileByAccount(instance)
         reports = [*_reports(event, target, now)] or [AddressedReport(Ignored("no_news"), target)]
-        if all(isinstance(each.report, Ignored) for each in reports) and _event_name(event) not in _NOT_LIVE:
+        if all(isinstance(each.report, Ignored) for each in reports) and _event_name(event) not in _NOT_SEARCHED:
             reports += _unexpected_messages(event, target, now)
         return reports
 
@@ -131,8 +132,8 @@ def _unexpected_messages(event: UntrustedJson, target: Target, now: datetime) ->
 
 
 def _edit(change: UntrustedJson, own_jid: str | None, now: datetime) -> Report:
-    """A customer's change of a message. The customer's app has written its key, so the key may contain our number. Then
-    the customer is not known."""
+    """A customer's change of a message. The customer's app has written the key of the change, so the number in the key
+    may be ours instead of the customer's. Then it is not known which customer made the change, and it is ignored."""
     key, edited = change["key"], baileys.content(change["editedMessage"])
     message_id = key["id"].id or clean_id(f"unnamed/{change.digest}")
     customer = _customer(change)

@@ -15,9 +15,9 @@ from pacer.core.simulation import Simulation
 from spreader.contract.bounds import Bound
 
 LOOKS_OF_A_STEP = 20
-"""A step is one simulated release, and a look is one decision about a profile. A simulation ends early after this many
-looks for each of its steps. A release usually takes 2 or 3 looks. But while the package's own limit is full, each
-release takes a look at every profile."""
+"""A step is one simulated release, and a look is one decision about a profile. A simulation has at most this many
+looks, times the number of its steps. Then it ends early. A release usually takes 2 or 3 looks. But while the package's
+own limit is full, each release takes a look at every profile."""
 HORIZON = timedelta(days=400)
 """How far a simulation and the curve go."""
 EXTRAPOLATED_MAX = timedelta(days=36_500)
