@@ -30,6 +30,9 @@ class Settings(BaseSettings):
     media_hosts_allowed: str = ""
     """`host:port` of internal servers from which media may be downloaded, separated by commas. Other private addresses
     are refused."""
+    contact: str | None = Field(default=None, pattern=r"^[!-'*-~]{1,200}$")
+    """A web or mail address at which the owners of servers reach you. Requests that fetch media show it
+    (`User-Agent: Spreader/<version> (+<contact>)`)."""
     database_url: str = Field(default="postgresql://postgres@127.0.0.1:5432/spreader", repr=False)
     database_connections: PositiveInt = 8
     instance: str | None = None

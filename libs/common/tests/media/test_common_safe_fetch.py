@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from importlib.metadata import version
 from typing import Any
 
 import pytest
@@ -107,6 +108,40 @@ async def test_the_name_is_resolved_once_so_that_it_cannot_change_after_the_chec
         guard = AddressFilter(frozenset({f"cdn.example:{port}"}), resolve)
         assert await MediaDownloader(guard).fetch(f"http://cdn.example:{port}/file", 100, 5) == b"fine"
         assert looked == ["cdn.example"]
+
+
+async def test_an_international_name_is_resolved_in_its_ascii_form() -> None:
+    async with serving(file=answering(body=b"fine")) as here:
+        port = int(here.rpartition(":")[2])
+        looked: list[str] = []
+
+        async def resolve(host: str, port: int) -> Sequence[str]:
+            looked.append(host)
+            return ["127.0.0.1"]
+
+        guard = AddressFilter(frozenset({f"xn--bcher-kva.example:{port}", f"xn--mgbh0fb.example:{port}"}), resolve)
+        for name in ("bücher.example", "BÜCHER.example", "مثال.example"):
+            assert await MediaDownloader(guard).fetch(f"http://{name}:{port}/file", 100, 5) == b"fine"
+        assert looked == ["xn--bcher-kva.example"] * 2 + ["xn--mgbh0fb.example"]
+
+
+@pytest.mark.parametrize("url", ["http://１２７.０.０.１/a", "http://127。0。0。1/a", "http://ⓛocalhost/a"])
+async def test_localhost_in_other_letters_is_refused(url: str) -> None:
+    with pytest.raises((MediaRefused, MediaUnavailable)):
+        await fetcher().fetch(url, 100, 5)
+
+
+@pytest.mark.parametrize(("contact", "shown"), [(None, ""), ("ops@shop.example", " (+ops@shop.example)")])
+async def test_a_request_says_who_we_are(contact: str | None, shown: str) -> None:
+    agents: list[str | None] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        agents.append(request.headers.get("User-Agent"))
+        return web.Response(body=b"fine")
+
+    async with serving(file=answer) as here:
+        await MediaDownloader(AddressFilter(frozenset({here})), contact).fetch(f"http://{here}/file", 100, 5)
+    assert agents == [f"Spreader/{version('spreader')}{shown}"]
 
 
 async def test_a_redirect_is_followed_and_one_to_a_private_address_is_refused() -> None:

@@ -246,7 +246,7 @@ def _endpoints(deps: Dependencies) -> tuple[Endpoint, ...]:
     messages = InboundMessages(deps.webhook_bus, deps.config_cache, consents, possible)
     hidden_ids = HiddenIds(deps.engine, messages, deps.sender)
     sealer = CredentialSealer(settings.secret_keys)
-    downloader = MediaDownloader(AddressFilter.of(settings.media_hosts_allowed))
+    downloader = MediaDownloader(AddressFilter.of(settings.media_hosts_allowed), settings.contact)
     media_check = MediaCheck(deps.media, downloader, deps.now, settings.media_keep)
     intake_parts = (deps.config_cache, responses, media_check, deps.now, settings.body_bytes_max)
     dispatcher = WebhookDispatcher(

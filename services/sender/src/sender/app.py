@@ -118,7 +118,7 @@ def build(settings: SenderSettings) -> FastAPI:
     registration = ProfileRegistration({"simulator": registrar})
     bus_broker = create_broker(settings, f"{SERVICE}-gateways")
     media_store = MediaStore(settings.media_store, clock)
-    media = MediaCache(media_store, MediaDownloader(AddressFilter.of(settings.media_hosts_allowed)))
+    media = MediaCache(media_store, MediaDownloader(AddressFilter.of(settings.media_hosts_allowed), settings.contact))
     number_store = PostgresNumbers(engine)
     resolver = NumberResolver(number_store, clock, settings.sender_number_checks_per_hour)
     uploads = UploadCache(PostgresUploads(engine))

@@ -16,6 +16,10 @@ from spreader.media.types import RULES
         ("document", "text/plain", "people.csv", "people.csv"),
         ("video", "video/3gpp", None, "video.3gp"),
         ("voice", "audio/ogg; codecs=opus", "note.opus", "note.opus.ogg"),
+        ("voice", "audio/ogg; codecs=opus", "NOTE.OGG", "NOTE.ogg"),
+        ("voice", "audio/ogg; codecs=opus", "voice.mp3", "voice.mp3.ogg"),
+        ("voice", "audio/ogg; codecs=opus", "no name", "no name.ogg"),
+        ("voice", "audio/ogg", None, "voice.ogg"),
         ("image", "image/jpeg", "photo.jpeg", "photo.jpeg"),
     ],
 )

@@ -1,6 +1,7 @@
 """Linked devices: the request of each kind of content to WAHA and to Evolution, as they document it."""
 
 import base64
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -62,6 +63,25 @@ async def test_a_document_gets_a_name_with_the_extension_of_its_type(
     await send(drivers, server, driver, {"type": "document", "media": named})
     names = [body.get("fileName") or body["file"]["filename"] for body in (sent.body for sent in server.sends)]
     assert names == ["document.pdf", "Price list v2.0.pdf"]
+
+
+@pytest.mark.parametrize(("driver", "megabytes_max"), [("waha", 37), ("evolution", 101)])
+async def test_a_file_that_the_gateway_does_not_take_is_refused_before_it_is_sent(
+    drivers: dict[str, Driver],
+    server: GatewayServer,
+    files: MemoryMedia,
+    driver: configuration.Driver,
+    megabytes_max: int,
+) -> None:
+    """The gateway would answer a body that is too large with an error that leaves the delivery in doubt."""
+    large = replace(media_file("application/pdf", b"a page"), size_bytes=megabytes_max * 2**20)
+    files.files["document"] = large
+    assert await send(drivers, server, driver, CONTENTS["document"]) == SendAccepted("3EB0AB12")
+    files.files["document"] = replace(large, size_bytes=(megabytes_max + 1) * 2**20)
+    refused = await send(drivers, server, driver, CONTENTS["document"])
+    assert isinstance(refused, SendRefused)
+    assert (refused.failure, "its gateway takes at most" in refused.detail) == ("content", True)
+    assert len(server.sends) == 1
 
 
 async def test_waha_gets_the_full_id_of_a_quoted_message(drivers: dict[str, Driver], server: GatewayServer) -> None:

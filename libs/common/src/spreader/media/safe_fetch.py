@@ -6,10 +6,12 @@ import ipaddress
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from urllib.parse import urljoin, urlsplit
+from importlib.metadata import version
+from urllib.parse import urljoin
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
 
 REDIRECTS_MAX = 3
 CONNECT_SECONDS = 5.0
@@ -80,6 +82,12 @@ class AddressFilter:
 @dataclass(frozen=True, slots=True)
 class MediaDownloader:
     address_filter: AddressFilter
+    contact: str | None = None
+    """Where the owner of a server can reach us, such as a mail address."""
+
+    @property
+    def _headers(self) -> dict[str, str]:
+        return {"Accept": "*/*", "User-Agent": user_agent(self.contact)}
 
     async def fetch(self, url: str, bytes_max: int, seconds: float) -> bytes:
         """The file's bytes. Raises `MediaRefused` (do not try again) or `MediaUnavailable` (try again later)."""
@@ -105,13 +113,18 @@ class MediaDownloader:
             timeout = aiohttp.ClientTimeout(sock_connect=CONNECT_SECONDS, sock_read=IDLE_SECONDS)
             async with (
                 aiohttp.ClientSession(connector=connector, timeout=timeout, trust_env=False) as session,
-                session.get(url, allow_redirects=False, headers={"Accept": "*/*"}) as response,
+                session.get(url, allow_redirects=False, headers=self._headers) as response,
             ):
                 if response.status in (301, 302, 303, 307, 308) and "Location" in response.headers:
                     url = urljoin(url, response.headers["Location"])
                     continue
                 return await _body(response, bytes_max, started)
         raise MediaRefused(f"it leads on more than {REDIRECTS_MAX} times")
+
+
+def user_agent(contact: str | None) -> str:
+    """Who we are, for the owners of the servers from which files are fetched."""
+    return f"Spreader/{version('spreader')}" + (f" (+{contact})" if contact else "")
 
 
 async def _body(response: aiohttp.ClientResponse, bytes_max: int, started: list[bool]) -> bytes:
@@ -156,16 +169,17 @@ def _result(host: str, port: int, address: str) -> ResolveResult:
 
 
 def _host_and_port(url: str) -> tuple[str, int]:
+    """The host as it is resolved: an international name in its ASCII form (IDNA)."""
     try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
+        parts = URL(url)  # the client reads the address in the same way
+        host, port = parts.raw_host, parts.port
     except ValueError:
         raise MediaRefused("it is not an address") from None
-    if parts.scheme not in ("http", "https") or not host:
+    if parts.scheme not in ("http", "https") or not host or not port:
         raise MediaRefused("only http and https addresses are fetched")
-    if parts.username is not None or parts.password is not None:
+    if parts.user is not None or parts.password is not None:
         raise MediaRefused("an address with a user name or password in it is not fetched")
-    return host, port or (443 if parts.scheme == "https" else 80)
+    return host.lower(), port
 
 
 def _is_ip_address(host: str) -> bool:

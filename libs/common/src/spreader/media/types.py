@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import puremagic
 from PIL import Image, UnidentifiedImageError
 
+from spreader.media.containers import OLE_MAGIC, ZIP_MAGIC, ole_type, zip_type
+
 MEGABYTE = 1024 * 1024
 HEAD_BYTES = 4096
 """This many bytes from the beginning of a file are enough to detect most types."""
@@ -61,7 +63,13 @@ def detect_type(head: bytes, whole: bytes) -> str:
         return "audio/ogg" if b"OpusHead" in head[:128] else "audio/x-vorbis"
     if head[:6] == b"#!AMR\n":
         return "audio/amr"
-    magic = _of_magic(head, whole)
+    if head.startswith(ZIP_MAGIC):
+        return zip_type(whole)
+    if head.startswith(OLE_MAGIC):
+        return ole_type(whole)
+    if _is_mp3_frame(head):
+        return "audio/mpeg"
+    magic = _of_magic(head)
     return magic if magic is not None else "text/plain" if _is_text(whole) else UNKNOWN
 
 
@@ -109,16 +117,24 @@ _MP4_BRANDS = {b"isom", b"iso2", b"iso4", b"iso5", b"iso6", b"mp41", b"mp42", b"
 _SAME = {"image/jpg": "image/jpeg", "audio/mp3": "audio/mpeg", "audio/x-aac": "audio/aac", "audio/aacp": "audio/aac"}
 
 
-def _of_magic(head: bytes, whole: bytes) -> str | None:
-    """The most likely type among those that can be sent. If none of these fits, it is the most likely of all types. The
-    type of an Office file can only be detected from the whole file."""
+def _of_magic(head: bytes) -> str | None:
+    """The most likely type among those that can be sent. If none of these fits, it is the most likely of all types."""
     try:
-        matches = puremagic.magic_string(whole if head[:2] == b"PK" or head[:4] == b"\xd0\xcf\x11\xe0" else head)
+        matches = puremagic.magic_string(head)
     except (puremagic.PureError, ValueError):
         return None
     allowed = {type_ for rule in RULES.values() for type_ in rule.types}
     names = [_SAME.get(match.mime_type, match.mime_type) for match in matches if match.mime_type]
     return next((name for name in names if name in allowed), names[0] if names else None)
+
+
+def _is_mp3_frame(head: bytes) -> bool:
+    """Whether a file begins with the header of an MP3 frame, as it does without an ID3 tag (ISO 11172-3: 11 bits set,
+    layer III, and neither version, bit rate nor sampling rate forbidden)."""
+    if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE6 != 0xE2:
+        return False
+    version, bit_rate, sampling_rate = head[1] >> 3 & 3, head[2] >> 4, head[2] >> 2 & 3
+    return version != 1 and bit_rate != 15 and sampling_rate != 3
 
 
 def _is_text(whole: bytes) -> bool:

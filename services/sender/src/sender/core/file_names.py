@@ -37,6 +37,9 @@ def file_name(kind: str, mime_type: str, given: str | None) -> str:
     is the kind of content, for example `document.pdf`."""
     extensions = EXTENSIONS.get(mime_type.partition(";")[0], ())
     name = (given or "").strip().rstrip(".") or kind
+    if kind == "voice" and extensions:  # in small letters, because WhatsApp shows other names as audio files
+        stem, dot, extension = name.rpartition(".")
+        return f"{stem if dot and extension.lower() in extensions else name}.{extensions[0]}"
     if not extensions or name.rpartition(".")[2].lower() in extensions:
         return name
     return f"{name}.{extensions[0]}"

@@ -138,7 +138,7 @@ class CloudApiDriver:
         form.add_field("messaging_product", "whatsapp")
         mime_type = VOICE if file.type == "audio/ogg" else file.type
         form.add_field("type", mime_type)
-        name = file_name("file", file.type, file.filename)
+        name = file_name("voice" if mime_type == VOICE else "file", file.type, file.filename)
         form.add_field("file", file.data, content_type=mime_type, filename=name)
         call = GatewayCall("POST", f"{_number_url(profile)}/media", headers, data=form, seconds=self._upload_seconds)
         match await self._client.call(call):

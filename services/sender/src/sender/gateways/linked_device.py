@@ -30,6 +30,8 @@ FILES_AT_A_TIME = 8
 THREAD_FROM_BYTES = 256 * 1024
 """A file of this size or more is encoded in a thread. Otherwise its encoding would block the event loop, and so all
 other calls."""
+BODY_BYTES_SPARE = 1024
+"""Room in a request for the names and quotation marks around the file."""
 NO_TEMPLATES = "templates can be sent through the Cloud API only: this profile's gateway is a linked device"
 
 Body = dict[str, Any]
@@ -37,7 +39,7 @@ Body = dict[str, Any]
 
 class LinkedDevice:
     """The calls of one kind of gateway. `key_header`: the header with the API key. `patterns`: the failure table of
-    this kind."""
+    this kind. `body_bytes_max`: the largest request that it reads."""
 
     def __init__(
         self,
@@ -47,6 +49,7 @@ class LinkedDevice:
         file_seconds: float,
         key_header: str,
         patterns: tuple[ErrorPattern, ...],
+        body_bytes_max: int,
     ) -> None:
         self._client = client
         self._keyring = keyring
@@ -54,6 +57,7 @@ class LinkedDevice:
         self._file_seconds = file_seconds
         self._key_header = key_header
         self._patterns = patterns
+        self._body_bytes_max = body_bytes_max
         self._file_slots = asyncio.Semaphore(FILES_AT_A_TIME)
 
     async def prepare(
@@ -75,7 +79,17 @@ class LinkedDevice:
         except MediaUnavailable as error:
             return SendRefused("transient", clean(str(error)))
         path, body = request(file)
+        if file is not None and (reason := self._objection(body, file)) is not None:
+            return SendRefused("content", clean(reason))
         return PreparedSend(f"{base_url(profile)}{path}", headers, body, file)
+
+    def _objection(self, body: Body, file: MediaFile) -> str | None:
+        """Why the gateway would refuse the request because of its size. None: it is small enough."""
+        encoded = (file.size_bytes + 2) // 3 * 4
+        room = self._body_bytes_max - len(json.dumps(body)) - BODY_BYTES_SPARE
+        if encoded <= room:
+            return None
+        return f"the file has {file.size_bytes} bytes, and its gateway takes at most {room // 4 * 3}"
 
     async def post(self, prepared: PreparedSend, with_file: Callable[[Body, str], Body]) -> CallOutcome:
         """`with_file` puts the base64 text of the file into the body, and returns the new body."""

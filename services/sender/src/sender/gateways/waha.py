@@ -23,6 +23,10 @@ from spreader.vault import Undecryptable
 PATHS = {"image": "/api/sendImage", "voice": "/api/sendVoice", "document": "/api/sendFile", "video": "/api/sendVideo"}
 
 
+BODY_BYTES_MAX = 50 * 2**20
+"""WAHA reads JSON bodies of up to 50 MB (seen with 2024.10), so a file may have about 37 MB."""
+
+
 class WahaDriver:
     def __init__(
         self,
@@ -33,7 +37,9 @@ class WahaDriver:
         numbers: NumberResolver,
     ) -> None:
         self._numbers = numbers
-        self._device = LinkedDevice(client, keyring, media, file_seconds, "X-Api-Key", failure_table.WAHA)
+        self._device = LinkedDevice(
+            client, keyring, media, file_seconds, "X-Api-Key", failure_table.WAHA, BODY_BYTES_MAX
+        )
 
     async def prepare(self, delivery: Delivery, profile: Profile) -> PreparedSend | SendRefused:
         prepared = await self._device.prepare(delivery, profile, lambda file: send_request(delivery, profile, file))
