@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from ingress.core import delivery_updates
 from ingress.testing import System, signed
@@ -143,6 +144,16 @@ async def test_the_gateway_is_asked_for_the_number(system: System, driver: str) 
     await call(system, driver, words(driver, "Hi", "m2"))
     assert sum(path == "/hidden-ids/number" for path, _ in system.sender.queries) == 1
     assert [each.recipient for each in system.bus.of(CustomerMessage)] == [PERSON, PERSON]
+
+
+async def test_words_to_a_removed_package_do_not_stop_the_receipts(system: System, driver: str) -> None:
+    await call(system, driver, words(driver))
+    async with system.engine.begin() as connection:
+        await connection.execute(text("UPDATE ingress.hidden_message SET package_id = 'gone'"))
+    await sent(system)
+    await call(system, driver, receipt(driver))
+    assert [each.status for each in system.bus.of(DeliveryOutcome)] == ["delivered"]
+    assert await suppressed(system) == []
 
 
 async def test_a_choice_under_a_user_id_of_meta_is_kept(system: System) -> None:

@@ -129,9 +129,23 @@ async def test_a_preference_suppresses_the_customer_in_contacts(gateways: System
     assert await sources(gateways) == [(PERSON, "gateway")]
 
 
-def new_number(kind: str = "user_changed_number") -> dict[str, Any]:
-    system = {"type": kind, "wa_id": NEW, "body": f"changed from {PERSON} to {NEW}"}
-    return cloud({"messages": [{"from": PERSON, "id": "m", "type": "system", "system": system}]})
+def new_number(sender: str = PERSON, **system: str) -> dict[str, Any]:
+    system = {"type": "user_changed_number", "wa_id": NEW, **system}
+    return cloud({"messages": [{"from": sender, "id": "m", "type": "system", "system": system}]})
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        new_number(type="customer_changed_number", wa_id="", new_wa_id=NEW),
+        new_number(sender=NEW, customer=PERSON),
+    ],
+)
+async def test_every_form_of_a_new_number_is_understood(gateways: System, body: dict[str, Any]) -> None:
+    gateways.router.responses[f"/packages/pkg/conversations/{PERSON}/new-number"] = {"followed": False}
+    await gateways.http.post(LIST, json={"recipients": [PERSON]})
+    await call(gateways, "cloud_api", body)
+    assert await sources(gateways) == [(PERSON, "api"), (NEW, "api")]
 
 
 async def test_suppressions_and_the_conversation_follow_a_customer_to_the_new_number(gateways: System) -> None:

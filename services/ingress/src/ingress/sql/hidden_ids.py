@@ -51,7 +51,7 @@ ON CONFLICT DO NOTHING""")
 
 KEPT = text(f"""
 SELECT {columns(HiddenMessage)} FROM ingress.hidden_message
-WHERE profile_id = :profile_id AND hidden_id = :hidden_id ORDER BY at, gateway_message_id FOR UPDATE""")
+WHERE profile_id = :profile_id AND hidden_id = :hidden_id ORDER BY at, gateway_message_id""")
 
 FORGET = text("""
 DELETE FROM ingress.hidden_message

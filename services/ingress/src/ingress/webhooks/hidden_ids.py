@@ -105,16 +105,18 @@ class HiddenIds:
 
     async def _process_kept(self, profile_id: str, hidden_id: str, number: str) -> None:
         """Process the kept messages, and delete them after that. After a crash they are processed again, which has no
-        second effect."""
+        second effect. Messages to a removed package stay until they are old."""
         params = {"profile_id": profile_id, "hidden_id": hidden_id}
-        async with self.engine.begin() as connection:
+        async with autocommit(self.engine) as connection:
             kept = fetched(HiddenMessage, await connection.execute(sql.KEPT, params))
-            for message in kept:
-                await self.messages.take_report(message.package_id, profile_id, _report(message, number))
-            if kept:
-                ids = [message.gateway_message_id for message in kept]
+        messages = [each for each in kept if self.messages.config_cache.package(each.package_id) is not None]
+        for message in messages:
+            await self.messages.take_report(message.package_id, profile_id, _report(message, number))
+        if messages:
+            ids = [message.gateway_message_id for message in messages]
+            async with autocommit(self.engine) as connection:
                 await connection.execute(sql.FORGET, {**params, "gateway_message_ids": ids})
-        HIDDEN_MESSAGES.labels("processed").inc(len(kept))
+            HIDDEN_MESSAGES.labels("processed").inc(len(messages))
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,9 @@ def content(message: UntrustedJson) -> tuple[LiteralString, CleanText | None] | 
     """The kind of a message and its text. None if no customer wrote the record, such as traffic between
     WhatsApp's apps."""
     message = _unwrapped(message)
-    readings = [(kind, _text(message[member], names)) for member, (kind, names) in _KINDS.items() if member in message]
+    readings: list[tuple[LiteralString, CleanText | None]] = [
+        (kind, _text(message[member], names)) for member, (kind, names) in _KINDS.items() if member in message
+    ]
     if readings:
         kind, text = next((reading for reading in readings if reading[1]), readings[0])
         if kind == "reaction" and text is None:  # a reaction was removed

@@ -139,9 +139,10 @@ def _number_change(message: UntrustedJson, sender: _Customer, at: datetime) -> R
     system = message["system"]
     new = phone_number(system["wa_id"].text) or phone_number(system["new_wa_id"].text)
     is_change = (system["type"].text or "") in _NUMBER_CHANGES
-    if not is_change or new is None or not sender.number or sender.number == new:
+    old = next((each for each in (sender.number, phone_number(system["customer"].text)) if each and each != new), None)
+    if not is_change or new is None or old is None:
         return None
-    return NumberChange(sender.number, new, clean(f"new-number/{message['id'].id or message.digest}"), at)
+    return NumberChange(old, new, clean(f"new-number/{message['id'].id or message.digest}"), at)
 
 
 def _system_preference(message: UntrustedJson, sender: _Customer, at: datetime) -> Report | None:
