@@ -1,5 +1,6 @@
 """Package forecast: simulates the profiles of a package by a plan, and extrapolates what the plan leaves out."""
 
+import pickle
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -215,3 +216,9 @@ def _by_hour(curves: Mapping[str, Curve]) -> dict[datetime, dict[str, int]]:
         for hour, deliveries in curve.items():
             hours[hour][profile_id] = deliveries
     return dict(sorted(hours.items()))
+
+
+def forecast_of(task: bytes) -> PackageForecast:
+    """The forecast of a pickled `ForecastTask`. The pacer's child process calls this function."""
+    unpickled: ForecastTask = pickle.loads(task)  # noqa: S301  # from the pacer that started the child
+    return unpickled.forecast()
