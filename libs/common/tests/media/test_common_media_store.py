@@ -1,18 +1,31 @@
 """Media store: types are detected from the bytes, files are stored once, and refusals have clear reasons."""
 
+import asyncio
 import io
 import os
 import shutil
+import zlib
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Barrier, BrokenBarrierError
+from typing import Any
 
 import pytest
 from PIL import Image
 
 from spreader.contract.content import Media as Place
 from spreader.media.expiry import MediaExpiry
-from spreader.media.safe_fetch import AddressFilter, MediaDownloader
-from spreader.media.store import MediaCache, MediaInfo, MediaRefused, MediaStore, inspect_file
+from spreader.media.safe_fetch import AddressFilter, MediaDownloader, MediaUnavailable
+from spreader.media.store import (
+    LARGE_BYTES,
+    WAITING_MAX,
+    MediaCache,
+    MediaInfo,
+    MediaRefused,
+    MediaStore,
+    inspect_file,
+)
 from spreader.media.types import MEGABYTE, content_kinds, detect_type, objection
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -25,6 +38,13 @@ def picture(kind: str = "PNG", size: tuple[int, int] = (8, 8), mode: str = "RGB"
     file = io.BytesIO()
     Image.new(mode, size).save(file, kind)
     return file.getvalue()
+
+
+def claiming(width: int, height: int) -> bytes:
+    """A small PNG whose header gives this size."""
+    whole = picture()
+    header = whole[12:16] + width.to_bytes(4) + height.to_bytes(4) + whole[24:29]
+    return whole[:12] + header + zlib.crc32(header).to_bytes(4) + whole[33:]
 
 
 class Days:
@@ -82,6 +102,76 @@ def test_a_truncated_image_and_a_decompression_bomb_are_refused() -> None:
         inspect_file(whole[: len(whole) // 2], None, NOW.date())
     with pytest.raises(MediaRefused, match="pixels"):
         inspect_file(picture(size=(10_000, 6_000), mode="1"), None, NOW.date())
+
+
+def test_an_image_is_refused_by_the_pixels_in_its_header_before_it_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Red before: an image of 48 million pixels took 192 MB. A file of 190 KB is enough for that."""
+    allowed, too_large = picture(size=(5_000, 5_000), mode="1"), claiming(5_000, 5_001)
+    assert inspect_file(allowed, None, NOW.date()).type == "image/png"
+
+    def must_not_run(*_: object) -> None:
+        raise AssertionError("the image was decoded")
+
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", must_not_run)
+    for image in (too_large, claiming(8_000, 6_000), claiming(2**31 - 1, 2**31 - 1)):
+        with pytest.raises(MediaRefused, match="at most 25,000,000"):
+            inspect_file(image, None, NOW.date())
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}])
+def test_a_truncated_jpeg_is_refused(options: dict[str, bool]) -> None:
+    file = io.BytesIO()
+    Image.effect_noise((400, 400), 50).save(file, "JPEG", **options)
+    whole = file.getvalue()
+    assert inspect_file(whole, None, NOW.date()).type == "image/jpeg"
+    with pytest.raises(MediaRefused, match="cannot be read"):
+        inspect_file(whole[: len(whole) // 2], None, NOW.date())
+
+
+@pytest.mark.parametrize("large", [False, True])
+async def test_files_of_a_size_are_inspected_one_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, large: bool
+) -> None:
+    """Red before: six images were decoded at once, and took 1 GB."""
+    store, meeting, met = await started(tmp_path), Barrier(2), list[bool]()
+    data = PDF + b" " * (LARGE_BYTES if large else 0)
+
+    def inspect(*arguments: Any) -> MediaInfo:
+        with suppress(BrokenBarrierError):
+            meeting.wait(0.05)
+            met.append(True)  # another inspection ran at the same time
+        return inspect_file(*arguments)
+
+    monkeypatch.setattr("spreader.media.store.inspect_file", inspect)
+    await asyncio.gather(*(store.put(data, None) for _ in range(4)))
+    assert met == []
+
+
+async def test_a_file_is_refused_while_too_many_others_wait(tmp_path: Path) -> None:
+    store, arrived = await started(tmp_path), asyncio.Event()
+
+    async def read() -> bytes:
+        await arrived.wait()
+        return PDF
+
+    waiting = [asyncio.create_task(store.put_from(read, len(PDF), None)) for _ in range(WAITING_MAX + 1)]
+    await asyncio.sleep(0)
+    with pytest.raises(MediaUnavailable, match="other files wait"):
+        await store.put(PDF, None)
+    large = await store.put(PDF + b" " * LARGE_BYTES, None)  # does not wait for the small ones
+    arrived.set()
+    assert {info.media_id for info in await asyncio.gather(*waiting)} == {(await store.put(PDF, None)).media_id}
+    assert large.size_bytes > LARGE_BYTES
+
+
+@pytest.mark.parametrize("media_id", ["../x", "", ".", "a/b", "x" * 129, "med_0.json", "é", "a\0", "a\n"])
+async def test_a_text_that_is_no_id_of_a_file_is_not_looked_up(tmp_path: Path, media_id: str) -> None:
+    store = await started(tmp_path / "store")
+    (tmp_path / "x").write_text("{}")
+    (tmp_path / "x.json").write_text("{}")
+    assert await store.info(media_id) is None
+    with pytest.raises(FileNotFoundError):
+        await store.read(media_id)
 
 
 async def test_the_same_file_is_stored_once_and_returned_unchanged(tmp_path: Path) -> None:

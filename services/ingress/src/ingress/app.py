@@ -27,6 +27,8 @@ from ingress.consent.possible_opt_outs import PossibleOptOuts
 from ingress.consent.possible_opt_outs_endpoint import PossibleOptOutsEndpoint
 from ingress.http import openapi, problems
 from ingress.http.auth import ApiKeyMiddleware
+from ingress.http.body_turns import BodyTurns
+from ingress.http.large_bodies import LargeBodies
 from ingress.infra.outbox import EnvelopeRelay
 from ingress.infra.publisher import REQUEST_TIMEOUT_MS, TimeLimitedBus
 from ingress.messages.callbacks import CallbackChannel, CallbackConsumer
@@ -37,8 +39,8 @@ from ingress.messages.media_endpoint import MediaEndpoint
 from ingress.messages.media_retention import MediaRetention
 from ingress.messages.open_endpoint import OpenMessageEndpoint
 from ingress.messages.preview_endpoint import PreviewEndpoint
+from ingress.messages.received import receive_open, receive_reply
 from ingress.messages.reply_endpoint import ReplyEndpoint
-from ingress.messages.schemas import OPEN, REPLY
 from ingress.settings import IngressSettings
 from ingress.sql.retention import old_rows
 from ingress.status.conversation_endpoint import ConversationEndpoint
@@ -89,6 +91,7 @@ from spreader.vault import Vault
 
 WATCHED = (PackageConfigured.topic, ConsentChanged.topic)
 WRITES = (ReplyMessageRequested.topic, OpenMessageRequested.topic)
+READERS = ("ingress.messages.received", "ingress.consent.schemas", "ingress.webhooks.driver_parsers")
 RECEIPTS_MAX, RECEIPTS_EVERY_SECONDS = 10_000, 60.0
 """The most waiting receipts that one batch deletes, and the seconds between two batches."""
 
@@ -108,6 +111,7 @@ class Dependencies:
     pacer: ServiceClient
     sender: ServiceClient
     media: MediaStore
+    bodies: LargeBodies
     now: Now
     wake_relay: Callable[[], None]
     tracing: Tracing = NO_TRACING
@@ -129,7 +133,7 @@ def build(settings: IngressSettings) -> FastAPI:
     bus = TimeLimitedBus(KafkaBus(request_broker, "ingress", now))
     webhook_bus = DeadLetterBus(bus, "ingress")
     packages, states = Table(settings, PackageConfigured), Table(settings, ProfileState)
-    callbacks, media = CallbackConsumer(settings), MediaStore(settings.media_store, now)
+    callbacks, media, bodies = CallbackConsumer(settings), MediaStore(settings.media_store, now), LargeBodies(*READERS)
     router = HttpServiceClient("router", settings.router_url, settings.internal_token)
     pacer = HttpServiceClient("pacer", settings.pacer_url, settings.internal_token)
     sender = HttpServiceClient("sender", settings.sender_url, settings.internal_token)
@@ -155,6 +159,7 @@ def build(settings: IngressSettings) -> FastAPI:
             packages,
             states,
             media,
+            bodies,
             callbacks,
             router,
             pacer,
@@ -169,7 +174,7 @@ def build(settings: IngressSettings) -> FastAPI:
         service.app(title=openapi.TITLE, version="1.0.0"),
         Dependencies(
             *(settings, engine, bus, webhook_bus, config_cache, callbacks),
-            *(router, pacer, sender, media, now, relay.wake, tracing),
+            *(router, pacer, sender, media, bodies, now, relay.wake, tracing),
         ),
     )
 
@@ -259,7 +264,7 @@ def _endpoints(deps: Dependencies) -> tuple[Endpoint, ...]:
     )
     return (
         OpenMessageEndpoint(
-            MessageIntake("open", OPEN, *intake_parts),
+            MessageIntake("open", deps.bodies, receive_open, *intake_parts),
             deps.bus,
             deps.config_cache,
             deps.callbacks,
@@ -271,14 +276,14 @@ def _endpoints(deps: Dependencies) -> tuple[Endpoint, ...]:
             settings.forecast_wait_seconds,
         ),
         ReplyEndpoint(
-            MessageIntake("reply", REPLY, *intake_parts),
+            MessageIntake("reply", deps.bodies, receive_reply, *intake_parts),
             deps.bus,
             deps.callbacks,
             deps.now,
             settings.settled_wait_seconds,
         ),
         MediaEndpoint(deps.media),
-        PreviewEndpoint(deps.config_cache, consents, deps.router, deps.pacer, settings.body_bytes_max),
+        PreviewEndpoint(deps.config_cache, consents, deps.router, deps.pacer, deps.bodies, settings.body_bytes_max),
         QueueEndpoint(registry, deps.config_cache, deps.pacer),
         PackagesEndpoint(registry, deps.config_cache, deps.now),
         ChangesEndpoint(registry, ChangeHistory(deps.engine), deps.config_cache),
@@ -288,8 +293,8 @@ def _endpoints(deps: Dependencies) -> tuple[Endpoint, ...]:
         MessageEndpoint(projection, deps.bus, deps.now, settings.found_wait_seconds),
         ConversationEndpoint(deps.config_cache, deps.router),
         DeliveryEndpoint(projection, deps.router, deps.pacer),
-        ConsentEndpoint(consents, deps.config_cache),
+        ConsentEndpoint(consents, deps.bodies, deps.config_cache),
         PossibleOptOutsEndpoint(possible, deps.config_cache),
         HiddenMessagesEndpoint(hidden_ids, deps.config_cache),
-        WebhooksEndpoint(deps.config_cache, registry, sealer, dispatcher, deps.now, wall_now),
+        WebhooksEndpoint(deps.config_cache, registry, sealer, dispatcher, deps.bodies, BodyTurns(), deps.now, wall_now),
     )

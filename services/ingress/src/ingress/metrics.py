@@ -30,6 +30,10 @@ SEALED_CREDENTIALS = Gauge(
     "spreader_sealed_credentials", "Profiles with credentials, by the secret key that sealed them.", ["key"]
 )
 PROBLEMS = Counter("spreader_api_problems", "Requests that failed, by kind of problem.", ["kind"])
+LARGE_BODIES_WAITING = Gauge("spreader_large_bodies_waiting", "Requests with a large body that wait for their turn.")
+LARGE_BODIES_REFUSED = Counter(
+    "spreader_large_bodies_refused", "Requests with a large body that were not accepted.", ["reason"]
+)
 OPT_OUTS = Counter("spreader_opt_outs_total", "Customers who opted out with an opt-out word.")
 POSSIBLE_OPT_OUTS = Counter(
     "spreader_possible_opt_outs",
@@ -60,6 +64,7 @@ SERVICES = ("router", "pacer", "sender")
 
 for metric in (ACCEPTED, ACCEPT_SECONDS, UNANSWERED):
     from_zero(metric, get_args(Lane))
+from_zero(LARGE_BODIES_REFUSED, ("queue full", "late", "slow", "failed"))
 from_zero(UNSETTLED, SERVICES)
 from_zero(SEALED_CREDENTIALS, ("newest", "older", "unknown"))
 from_zero(WEBHOOKS, get_args(Driver), WEBHOOK_EVENTS)

@@ -14,10 +14,11 @@ import httpx
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ingress.app import Dependencies, assemble, build
+from ingress.app import READERS, Dependencies, assemble, build
 from ingress.configuration.config_cache import IngressConfigCache
 from ingress.configuration.credentials import NAMES
 from ingress.consent.consent_lists import ConsentLists
+from ingress.http.large_bodies import LargeBodies
 from ingress.infra.outbox import POLL_SECONDS, EnvelopeRelay
 from ingress.messages.callbacks import CallbackWaiters
 from ingress.settings import IngressSettings
@@ -277,8 +278,10 @@ async def running(
     router, pacer, sender = FakeServiceClient(), FakeServiceClient(), FakeServiceClient()
     media = MediaStore("memory://", clock)
     await media.start()
+    bodies = LargeBodies(*READERS)
     deps = Dependencies(
-        settings, engine, bus, bus, config_cache, callbacks, router, pacer, sender, media, clock, relay.wake, tracing
+        *(settings, engine, bus, bus, config_cache, callbacks),
+        *(router, pacer, sender, media, bodies, clock, relay.wake, tracing),
     )
     app = assemble(FastAPI(), deps)
     if relaying:
@@ -289,3 +292,4 @@ async def running(
             yield System(http, app, engine, bus, log, packages, states, clock, router, pacer, sender)
     finally:
         await relay.stop()
+        await bodies.stop()

@@ -1,5 +1,6 @@
 """Consent over HTTP: changes of lists are published before the response; opt-out words suppress."""
 
+from collections.abc import AsyncGenerator
 from datetime import timedelta
 from typing import Any
 
@@ -121,6 +122,22 @@ async def test_ids_are_not_suppressed_in_place_of_people(system: System) -> None
     await system.package("a")
     text = f"Record ID,First Name,Mobile Phone Number\n20100555,Mona,{ONE}\n20100556,Omar,{TWO}\n"
     assert (await system.http.post(f"{LIST}/import", content=text.encode())).json()["added"] == 2
+    assert await listed(system) == [ONE, TWO]
+
+
+@pytest.mark.parametrize("end", ["\r", "\n", "\r\n"])
+async def test_a_line_ends_with_any_line_break(system: System, end: str) -> None:
+    """Red before: the response to a file with a lone carriage return was 500."""
+    await system.package("a")
+    file = end.join(("\ufeffphone,name", f"{ONE},Mona", "", f"{TWO},Omar", "")).encode()
+
+    async def pieces() -> AsyncGenerator[bytes]:
+        for byte in file:
+            yield bytes([byte])
+
+    for content in (file, pieces()):
+        answer = await system.http.post(f"{LIST}/import", content=content)
+        assert (answer.status_code, answer.json()["rows"], answer.json()["wrong"]) == (200, 2, 0)
     assert await listed(system) == [ONE, TWO]
 
 

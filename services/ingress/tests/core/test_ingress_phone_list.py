@@ -1,6 +1,8 @@
 """Phone lists are read in every way that people write them."""
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from ingress.core.phone_list import InvalidRow, ListFormat, PhoneRow, UnclearColumn, find_format, read_rows
 
@@ -65,3 +67,14 @@ def test_an_unclear_column_has_samples_and_can_be_chosen() -> None:
     for missing in ("3", "0", "Mobile"):
         with pytest.raises(LookupError):
             find_format(lines, missing)
+
+
+@given(st.text())
+@example("a\rb")
+@example("\r201000000011")
+@example("x" * 200_000)
+def test_any_text_is_a_row_or_an_invalid_row(text: str) -> None:
+    """Red before: the module `csv` refused a carriage return, and a cell of more than 131,072 characters."""
+    found = find_format([text])
+    rows = list(read_rows([text], 1, found if isinstance(found, ListFormat) else ListFormat(",", 0, 0)))
+    assert len(rows) == (1 if text.strip() else 0)

@@ -57,11 +57,6 @@ async def test_the_pacers_forecast_is_the_estimated_completion() -> None:
     ]
 
 
-def test_the_pacer_gets_an_evenly_spread_sample_of_recipients() -> None:
-    asked = forecast_query(PACKAGE, {"a": 1000}, OpenOptions(), [str(number) for number in range(1000)], "preview")
-    assert (len(asked["recipients"]), asked["recipients"][:2], asked["recipients"][-1]) == (200, ["0", "5"], "995")
-
-
 async def test_without_a_forecast_a_note_says_why() -> None:
     asks = forecast_query(PACKAGE, {"a": 1}, OpenOptions(), [], "answer")
     for answers, status in (({"completion": None, "binds": "package paused"}, 200), ({}, 404), ({}, 500)):

@@ -11,11 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ingress.http.responses import ApiResponse
 from ingress.messages.idempotency import IdempotentResponses
+from ingress.messages.received import fingerprint
 from ingress.messages.schemas import OpenText, Options
 from ingress.sql.retention import old_rows
 from ingress.testing import System
 from spreader.clock import wall_now
-from spreader.contract.content import TextContent
 from spreader.contract.events import OpenMessageRequested, ReplyMessageRequested
 from spreader.http.problems import INVALID, Problem
 from spreader.kafka.bus import PublishFailed
@@ -143,7 +143,7 @@ async def test_a_refused_request_may_be_corrected_under_the_same_key(system: Sys
 
 async def test_a_refusal_after_a_503_keeps_the_key(engine: AsyncEngine) -> None:
     """Dies when every refusal drops the row: the third try is then a second message."""
-    answers, form = IdempotentResponses(engine), TextContent(type="text", text="Hello")
+    answers = IdempotentResponses(engine)
     tried = list[str]()
 
     async def tell(number: int, failure: Exception | None) -> ApiResponse:
@@ -153,7 +153,7 @@ async def test_a_refusal_after_a_503_keeps_the_key(engine: AsyncEngine) -> None:
                 raise failure
             return ApiResponse(202, {})
 
-        return await answers.respond_once("r", "k", form, f"msg_{number}", work)
+        return await answers.respond_once("r", "k", "hash", f"msg_{number}", work)
 
     for number, failure in enumerate([PublishFailed("no acknowledgement"), Problem(INVALID, "the file is gone")]):
         with pytest.raises(type(failure)):
@@ -211,5 +211,5 @@ async def test_a_repeat_after_an_upgrade_is_the_same_body(system: System) -> Non
     for form in (OpenText, NextOpenText):
         given = form.model_validate_json(to_json(SMALL))
         assert (
-            await IdempotentResponses(system.engine).respond_once("POST /", "k", given, "msg_1", answer)
+            await IdempotentResponses(system.engine).respond_once("POST /", "k", fingerprint(given), "msg_1", answer)
         ).body == kept.body

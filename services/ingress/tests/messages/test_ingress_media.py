@@ -27,6 +27,13 @@ def picture() -> bytes:
     return file.getvalue()
 
 
+def bomb() -> bytes:
+    """A small file that takes 192 MB when it is decoded as RGBA."""
+    file = io.BytesIO()
+    Image.new("1", (8_000, 6_000)).save(file, "PNG")
+    return file.getvalue()
+
+
 @dataclass
 class Files:
     """A server of files on this machine, which the ingress was allowed to fetch from."""
@@ -46,7 +53,7 @@ async def files() -> AsyncGenerator[Files]:
         if name == "away.png":
             raise web.HTTPServiceUnavailable
         bodies = {"good.png": picture(), "torn.png": picture()[:60], "claims.png": PDF, "large.png": b"x" * 6_000_000}
-        return web.Response(body=bodies[name], content_type="image/png")
+        return web.Response(body=bomb() if name == "bomb.png" else bodies[name], content_type="image/png")
 
     app = web.Application()
     app.router.add_get("/{name}", answer)
@@ -131,6 +138,32 @@ async def test_an_unknown_file_and_one_of_another_kind_are_refused_by_field(syst
     assert (status, pointer) == (422, "/media/media_id")
     assert "as image only" in detail
     assert not system.bus.of(OpenMessageRequested)
+
+
+@pytest.mark.parametrize("media_id", ["../med_0", "..", "/etc/passwd", "med_0.json", "med_0\0", "é", "a/b", "%2e%2e/a"])
+async def test_an_id_that_no_file_can_have_is_unknown(system: System, media_id: str) -> None:
+    """Red before: the media store raised an error for `../`, and the response was 500."""
+    await system.package("a")
+    body = {"type": "image", "media": {"media_id": media_id}, "recipient": "201000000011"}
+    for answer in (
+        await system.http.post(OPEN, json=message({"media_id": media_id})),
+        await system.http.post(REPLY, json=body),
+    ):
+        assert field(answer)[:2] == (422, "/media/media_id")
+
+
+async def test_an_image_with_too_many_pixels_is_refused_by_field(shop: System, files: Files) -> None:
+    status, pointer, detail = field(await shop.http.post("/media", content=bomb()))
+    assert (status, pointer) == (422, "/file")
+    assert "at most 25,000,000" in detail
+    sent = await shop.http.post(OPEN, json=message({"url": f"http://{files.address}/bomb.png"}))
+    assert field(sent)[:2] == (422, "/media/url")
+
+
+async def test_an_upload_is_refused_while_too_many_files_wait(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("spreader.media.store.WAITING_MAX", -1)
+    answer = await system.http.post("/media", content=picture())
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
 
 
 @pytest.mark.parametrize("name", ["schedule_at", "schedule_local"])

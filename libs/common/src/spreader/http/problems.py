@@ -109,7 +109,7 @@ def unavailable(detail: str) -> Problem:
 
 def invalid(pointer: str, code: str, detail: str) -> Problem:
     """A problem with status 422, because of one field."""
-    return Problem(INVALID, f"{pointer}: {detail}", [FieldError(pointer, code, detail)])
+    return Problem(INVALID, f"{pointer or 'the body'}: {detail}", [FieldError(pointer, code, detail)])
 
 
 def install(

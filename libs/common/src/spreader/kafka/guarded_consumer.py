@@ -52,6 +52,9 @@ E_co = TypeVar("E_co", bound=Event, covariant=True)
 BACK_OFF_FIRST_SECONDS = 0.2
 BACK_OFF_MAX_SECONDS = 5.0
 TRIES_BEFORE_ISOLATION = 3
+DECODED_AT_ONCE_BYTES = 64 * 1024
+"""How many bytes a consumer decodes before it lets other work of its process run. A larger record is decoded by
+itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +174,12 @@ class GuardedConsumer(Generic[E]):
     async def _on_records(self, records: Sequence[Record]) -> None:
         readable: list[tuple[Record, Received[E]]] = []
         undecodable: list[tuple[Record, Exception]] = []
+        size = 0
         for record in self._wanted(records):
+            size += len(record.value or b"")
+            if size > DECODED_AT_ONCE_BYTES:
+                await asyncio.sleep(0)
+                size = len(record.value or b"")
             try:
                 readable.append((record, self._decode(record)))
             except (ValidationError, UndecodableRecord) as error:

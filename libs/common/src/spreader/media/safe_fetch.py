@@ -24,6 +24,7 @@ RETRYABLE = frozenset({408, 425, 429})
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Write = Callable[[bytes], Awaitable[None]]
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """Returns the IP addresses of a host. Raises OSError if the host has none."""
 
@@ -91,12 +92,23 @@ class MediaDownloader:
 
     async def fetch(self, url: str, bytes_max: int, seconds: float) -> bytes:
         """The file's bytes. Raises `MediaRefused` (do not try again) or `MediaUnavailable` (try again later)."""
-        started: list[bool] = []
+        chunks = list[bytes]()
+
+        async def keep(chunk: bytes) -> None:
+            chunks.append(chunk)
+
+        await self.fetch_to(keep, url, bytes_max, seconds)
+        return b"".join(chunks)
+
+    async def fetch_to(self, write: Write, url: str, bytes_max: int, seconds: float) -> int:
+        """Writes the file in chunks while it arrives. Returns its size in bytes. Raises as `fetch` does."""
+        sizes = list[int]()
         try:
             async with asyncio.timeout(seconds):
-                return await self._follow(url, bytes_max, started)
+                await self._follow(write, url, bytes_max, sizes)
+                return sum(sizes)
         except TimeoutError:
-            if started:
+            if sizes:
                 raise MediaRefused(f"it did not end within {seconds:g} s") from None
             raise MediaUnavailable(f"nothing came within {seconds:g} s") from None
         except aiohttp.InvalidURL:
@@ -104,7 +116,7 @@ class MediaDownloader:
         except (aiohttp.ClientError, OSError) as error:
             raise MediaUnavailable(f"it cannot be reached: {type(error).__name__}") from None
 
-    async def _follow(self, url: str, bytes_max: int, started: list[bool]) -> bytes:
+    async def _follow(self, write: Write, url: str, bytes_max: int, sizes: list[int]) -> None:
         for _ in range(REDIRECTS_MAX + 1):
             host, _, addresses = await self.address_filter.addresses(url)
             connector = aiohttp.TCPConnector(
@@ -118,7 +130,7 @@ class MediaDownloader:
                 if response.status in (301, 302, 303, 307, 308) and "Location" in response.headers:
                     url = urljoin(url, response.headers["Location"])
                     continue
-                return await _body(response, bytes_max, started)
+                return await _write_body(response, write, bytes_max, sizes)
         raise MediaRefused(f"it leads on more than {REDIRECTS_MAX} times")
 
 
@@ -127,21 +139,18 @@ def user_agent(contact: str | None) -> str:
     return f"Spreader/{version('spreader')}" + (f" (+{contact})" if contact else "")
 
 
-async def _body(response: aiohttp.ClientResponse, bytes_max: int, started: list[bool]) -> bytes:
+async def _write_body(response: aiohttp.ClientResponse, write: Write, bytes_max: int, sizes: list[int]) -> None:
     if response.status >= 500 or response.status in RETRYABLE:
         raise MediaUnavailable(f"its server answered {response.status}")
     if response.status != 200:
         raise MediaRefused(f"its server answered {response.status}")
     if (response.content_length or 0) > bytes_max:
         raise _too_large(bytes_max)
-    chunks, size = list[bytes](), 0
     async for chunk in response.content.iter_chunked(CHUNK_BYTES):
-        started.append(True)
-        size += len(chunk)
-        if size > bytes_max:
+        sizes.append(len(chunk))
+        if sum(sizes) > bytes_max:
             raise _too_large(bytes_max)
-        chunks.append(chunk)
-    return b"".join(chunks)
+        await write(chunk)
 
 
 class _PinnedResolver(AbstractResolver):

@@ -5,7 +5,8 @@ import asyncio
 import hashlib
 import re
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
@@ -26,6 +27,10 @@ __all__ = ["MediaCache", "MediaFile", "MediaInfo", "MediaRefused", "MediaStore",
 CACHE_BYTES_MAX = 64 * 1024 * 1024
 URLS_MAX = 1_000
 FETCH_SECONDS = 30.0
+LARGE_BYTES = RULES["image"].bytes_max
+"""A larger file is no image, so it is not decoded."""
+WAITING_MAX = 16
+"""The most files of a size that wait until the file before them is inspected and stored."""
 _INFO_SUFFIX = ".json"
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
@@ -76,6 +81,26 @@ def inspect_file(data: bytes, filename: str | None, today: date) -> MediaInfo:
     return MediaInfo(f"med_{sha256[:32]}", mime_type, len(data), sha256, filename, today)
 
 
+class _Turns:
+    """Lets one task work at a time, and `WAITING_MAX` others wait."""
+
+    def __init__(self) -> None:
+        self._lock = asyncio.Lock()
+        self._inside = 0
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncGenerator[None]:
+        """Raises `MediaUnavailable` if too many wait already."""
+        if self._inside > WAITING_MAX:
+            raise MediaUnavailable(f"{WAITING_MAX} other files wait to be inspected")
+        self._inside += 1
+        try:
+            async with self._lock:
+                yield
+        finally:
+            self._inside -= 1
+
+
 class MediaStore:
     """A component that keeps files. `location` is `file:` and a folder, or a URL of obstore (`s3://`, `gs://`,
     `az://`)."""
@@ -86,6 +111,7 @@ class MediaStore:
         self._now = now
         self._store: ObjectStore | None = None
         self._reason: str | None = "not started"
+        self._large, self._small = _Turns(), _Turns()
 
     async def start(self) -> None:
         self._store = await asyncio.to_thread(_opened, self._location)
@@ -102,12 +128,26 @@ class MediaStore:
         return True
 
     async def put(self, data: bytes, filename: str | None) -> MediaInfo:
-        """Store a file, unless it is stored already. Raises `MediaRefused`."""
-        info = await asyncio.to_thread(inspect_file, data, filename, self.today)
-        if await self.info(info.media_id) is None:
-            await obstore.put_async(self._open, info.media_id, data)
-        await self._put_info(info)
-        return info
+        """Store a file, unless it is stored already. Raises `MediaRefused` or `MediaUnavailable`."""
+
+        async def read() -> bytes:
+            return data
+
+        return await self.put_from(read, len(data), filename)
+
+    async def put_from(self, read: Callable[[], Awaitable[bytes]], size_bytes: int, filename: str | None) -> MediaInfo:
+        """Store the file that `read` returns, when its turn has come. Raises `MediaRefused` or `MediaUnavailable`.
+
+        One large file and one other file are read, inspected and stored at the same time. A large file needs 100 MB of
+        memory, and a decoded image 200 MB.
+        """
+        async with self._large.turn() if size_bytes > LARGE_BYTES else self._small.turn():
+            data = await read()
+            info = await asyncio.to_thread(inspect_file, data, filename, self.today)
+            if await self.info(info.media_id) is None:
+                await obstore.put_async(self._open, info.media_id, data)
+            await self._put_info(info)
+            return info
 
     async def info(self, media_id: str) -> MediaInfo | None:
         """None: there is no such file. A caller may send any text as an id, also one that cannot be a path."""
@@ -127,6 +167,8 @@ class MediaStore:
 
     async def read(self, media_id: str) -> bytes:
         """The file's bytes. Raises `FileNotFoundError`."""
+        if _ID.fullmatch(media_id) is None:
+            raise FileNotFoundError(media_id)
         result = await obstore.get_async(self._open, media_id)
         return bytes(await result.bytes_async())
 

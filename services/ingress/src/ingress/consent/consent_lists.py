@@ -24,8 +24,8 @@ from spreader.kafka.bus import Bus, PublishFailed
 from spreader.runtime.rows import arrays, fetched
 
 LEFT_OVER_MAX = 500
-CHECKED_AT_ONCE = 5_000
-"""How many recipients one query checks. Between two queries, other requests are handled."""
+PUBLISHED_AT_ONCE = 100
+"""How many changes are published at once. Between two publications, other requests are served."""
 POLL_SECONDS = 5.0
 
 
@@ -92,21 +92,16 @@ class ConsentLists:
             return fetched(sql.ConsentListEntry, await connection.execute(sql.PAGE, params))
 
     async def objections(self, package: Package, recipients: Sequence[str]) -> dict[str, str]:
-        """The recipients whom the package must not write to now, each with the reason."""
+        """The recipients whom the package must not write to now, each with the reason. One query checks them all, so
+        they must not be more than a part."""
         kinds: list[ConsentKind] = ["suppression", "opt_in"] if package.opted_in_only else ["suppression"]
-        objections: dict[str, str] = {}
-        for first in range(0, len(recipients), CHECKED_AT_ONCE):
-            checked = list(recipients[first : first + CHECKED_AT_ONCE])
-            listed: dict[str, set[ConsentKind]] = defaultdict(set)
-            params = {"package_id": package.package_id, "recipients": checked, "kinds": kinds}
-            async with self.engine.connect() as connection:
-                for listing in fetched(sql.ConsentListing, await connection.execute(sql.LISTINGS, params)):
-                    listed[listing.recipient].add(listing.kind)
-            for recipient in checked:
-                reason = objection(listed.get(recipient, ()), package.opted_in_only)
-                if reason is not None:
-                    objections[recipient] = reason
-        return objections
+        listed: dict[str, set[ConsentKind]] = defaultdict(set)
+        params = {"package_id": package.package_id, "recipients": list(recipients), "kinds": kinds}
+        async with self.engine.connect() as connection:
+            for listing in fetched(sql.ConsentListing, await connection.execute(sql.LISTINGS, params)):
+                listed[listing.recipient].add(listing.kind)
+        reasons = ((each, objection(listed.get(each, ()), package.opted_in_only)) for each in recipients)
+        return {recipient: reason for recipient, reason in reasons if reason is not None}
 
     async def publish_left_over(self) -> float:
         """Publish changes that have been unpublished for some seconds. Returns the seconds until the next run."""
@@ -133,8 +128,8 @@ class ConsentLists:
                 await self._publish(connection, changes)
         except PublishFailed as error:
             raise unavailable(
-                "The change of the list is stored, but Kafka did not accept it. The change takes effect when Kafka is "
-                "available again. You may repeat the request."
+                "Kafka did not accept the change of the list. What is stored takes effect when Kafka is available "
+                "again. A long list may be stored only in part, so repeat the request."
             ) from error
         return changed
 
@@ -145,7 +140,8 @@ class ConsentLists:
         one.
         """
         if changes:
-            await self.bus.publish(*map(_event, changes))
+            for start in range(0, len(changes), PUBLISHED_AT_ONCE):
+                await self.bus.publish(*map(_event, changes[start : start + PUBLISHED_AT_ONCE]))
             await connection.execute(sql.MARK_PUBLISHED, arrays(sql.ConsentEntryKey, changes))
 
 

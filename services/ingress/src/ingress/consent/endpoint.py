@@ -5,44 +5,30 @@ from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import FailFast, TypeAdapter
 from typing_extensions import TypedDict
 
 from ingress.configuration.config_cache import IngressConfigCache
 from ingress.consent.consent_lists import ConsentListKey, ConsentLists
 from ingress.consent.import_result import ImportBody, ImportResult
+from ingress.consent.schemas import RecipientsForm, read_recipients
 from ingress.core.phone_list import ListFormat, UnclearColumn, find_format, read_rows
+from ingress.core.recipient_parts import PART_MAX
 from ingress.http import request_body
-from ingress.http.json_bounds import count_wrong, some
+from ingress.http.large_bodies import LargeBodies
 from ingress.http.openapi import add_route
 from ingress.http.pagination import PageParameters, PathId, page_response
 from ingress.http.problems import COLUMN_UNCLEAR
-from ingress.http.request_body import RequestForm
 from ingress.http.responses import ApiResponse
 from ingress.http.urls import API
 from ingress.sql.consent import ConsentListEntry
 from spreader.contract.events import EVERYWHERE, ConsentKind
-from spreader.contract.ids import RECIPIENT_PATTERN, PhoneNumber
+from spreader.contract.ids import RECIPIENT_PATTERN
 from spreader.http.openapi import PageBody
 from spreader.http.problems import Problem, invalid, not_found
 from spreader.phone.number_column import SAMPLE_ROWS
 
-RECIPIENTS_MAX = 10_000
 BODY_BYTES_MAX = 512 * 1024
 CSV_BYTES_MAX = 64 * 1024 * 1024
-ROWS_AT_ONCE = 5_000
-
-
-class RecipientsForm(RequestForm):
-    recipients: Annotated[
-        tuple[PhoneNumber, ...],
-        FailFast(),
-        count_wrong(RECIPIENTS_MAX),
-        some(RECIPIENTS_MAX),
-    ]
-
-
-_RECIPIENTS = TypeAdapter(RecipientsForm)
 PathPhone = Annotated[str, Path(pattern=RECIPIENT_PATTERN)]
 Filter = Annotated[str | None, Query(pattern=RECIPIENT_PATTERN, description="Only this number, if it is on the list.")]
 
@@ -63,6 +49,7 @@ class AddedBody(TypedDict):
 @dataclass(frozen=True, slots=True)
 class ConsentEndpoint:
     lists: ConsentLists
+    bodies: LargeBodies
     config_cache: IngressConfigCache
 
     async def add_suppressions(self, package_id: PathId, request: Request) -> Response:
@@ -110,10 +97,13 @@ class ConsentEndpoint:
 
     async def _add(self, key: ConsentListKey, request: Request) -> Response:
         advice = "Send the numbers in several requests, or import them as a CSV file."
-        form = request_body.parse(_RECIPIENTS, await request_body.read(request, BODY_BYTES_MAX, advice))
-        recipients = tuple(dict.fromkeys(form.recipients))
-        added = await self.lists.add(key, recipients, "api")
-        body: AddedBody = {"package_id": key.package_id, "added": added, "already": len(recipients) - added}
+        recipients = await self.bodies.read(request, BODY_BYTES_MAX, read_recipients, advice)
+        if isinstance(recipients, Problem):
+            raise recipients
+        added = 0
+        for part in recipients:
+            added += await self.lists.add(key, part, "api")
+        body: AddedBody = {"package_id": key.package_id, "added": added, "already": recipients.count - added}
         return ApiResponse(200, body).render()
 
     async def _page(self, key: ConsentListKey, page_request: PageParameters, recipient: str | None) -> Response:
@@ -133,7 +123,7 @@ class ConsentEndpoint:
         After a broken connection, the caller can send the same file again, because stored rows count as `already`.
         """
         result, line, list_format = ImportResult(), 1, None
-        async for lines in request_body.read_lines(request, CSV_BYTES_MAX, ROWS_AT_ONCE):
+        async for lines in request_body.read_lines(request, CSV_BYTES_MAX, PART_MAX):
             skipped = 0
             if list_format is None:
                 list_format = _format(lines[:SAMPLE_ROWS], chosen_column)

@@ -1,7 +1,7 @@
-"""Open message: splits its recipients into several records, and sums up the routing results of these records."""
+"""Open message: sums up the routing results of its records."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from spreader.contract.events import MessageRouted
@@ -10,11 +10,6 @@ from spreader.contract.events import MessageRouted
 def without_repeats(recipients: Sequence[str]) -> tuple[str, ...]:
     """Each recipient once, in the order of first appearance."""
     return tuple(dict.fromkeys(recipients))
-
-
-def split_recipients(recipients: Sequence[str], size: int) -> list[tuple[int, tuple[str, ...]]]:
-    """Parts of at most `size` recipients, each with the index of its first recipient."""
-    return [(start, tuple(recipients[start : start + size])) for start in range(0, len(recipients), size)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +25,28 @@ class RoutingSummary:
     waiting_reasons: tuple[str, ...] = field(default=())
 
 
-def sum_routing(results: Iterable[MessageRouted]) -> RoutingSummary:
-    distribution: Counter[str] = Counter()
-    rejected, suppressed, waiting = 0, 0, 0
-    reasons, waiting_reasons = dict[str, None](), dict[str, None]()
-    for result in results:
-        distribution.update(result.distribution)
-        rejected += result.rejected
-        suppressed += result.suppressed
-        waiting += result.waiting
+@dataclass
+class RoutingTally:
+    """Sums up the routing results of a message's records, one after the other."""
+
+    _distribution: Counter[str] = field(default_factory=Counter[str])
+    _rejected: int = 0
+    _suppressed: int = 0
+    _waiting: int = 0
+    _reasons: dict[str, None] = field(default_factory=dict[str, None])
+    _waiting_reasons: dict[str, None] = field(default_factory=dict[str, None])
+
+    def add(self, result: MessageRouted) -> None:
+        self._distribution.update(result.distribution)
+        self._rejected += result.rejected
+        self._suppressed += result.suppressed
+        self._waiting += result.waiting
         if result.reason is not None:
-            (waiting_reasons if result.waiting else reasons)[result.reason] = None
-    return RoutingSummary(dict(distribution), rejected, suppressed, tuple(reasons), waiting, tuple(waiting_reasons))
+            (self._waiting_reasons if result.waiting else self._reasons)[result.reason] = None
+
+    @property
+    def summary(self) -> RoutingSummary:
+        return RoutingSummary(
+            *(dict(self._distribution), self._rejected, self._suppressed, tuple(self._reasons)),
+            *(self._waiting, tuple(self._waiting_reasons)),
+        )

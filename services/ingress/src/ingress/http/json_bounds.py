@@ -4,30 +4,54 @@ Pydantic makes an error object for each wrong item and each unknown member. An 8
 process for half a minute and take gigabytes of memory.
 """
 
-from collections.abc import Sequence
+import re
 from typing import Any, cast
 
 from pydantic import Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 from pydantic_core import PydanticCustomError, PydanticKnownError, from_json
 
+from spreader.contract.ids import RECIPIENT_PATTERN
 from spreader.http.problems import ERRORS_MAX, FieldError
 from spreader.text.clean_text import pointer_step
 
-COMMAS_MAX = 250_000
+VALUES_MAX = 250_000
 """More than 100,000 recipients, a text and a template need together."""
+SETTINGS_VALUES_MAX = 5_000
+"""More than the settings of a package or a profile need. A body with so few values is validated within milliseconds."""
 MEMBERS_MAX = 200
 """More members than any object of a form has, also the components of a template."""
 WRONG_ITEMS = "wrong_items"
+_PHONE_NUMBER = re.compile(RECIPIENT_PATTERN)
 
 
-def objection(body: bytes) -> FieldError | None:
-    """Why the body is not read further. None if it is small enough, or not JSON."""
-    if body.count(b",") > COMMAS_MAX:
-        return FieldError("", "too_long", f"the body has more than {COMMAS_MAX} values")
+def objection(body: bytes, values_max: int = VALUES_MAX) -> FieldError | None:
+    """Why the body is not read further. None if it is small enough, or not JSON.
+
+    Each value but the first follows a comma, or begins within an object or a list.
+    """
+    if body.count(b",") + body.count(b"[") + body.count(b"{") > values_max:
+        return FieldError("", "too_long", f"it has more than {values_max} values")
+    if body.count(b":") <= MEMBERS_MAX:  # the usual case: no object can have too many members
+        return None
     try:
-        return _many_members(from_json(body), "")
+        value = from_json(body)
     except ValueError:
         return None
+    return _many_members(value, "") if _has_many_members(value) else None
+
+
+def _has_many_members(value: Any) -> bool:
+    """Whether any object in the value has too many members. To find where it is takes much longer."""
+    to_check = [value]
+    while to_check:
+        inside = to_check.pop()
+        if isinstance(inside, dict):
+            if len(cast(dict[str, Any], inside)) > MEMBERS_MAX:
+                return True
+            to_check.extend(cast(dict[str, Any], inside).values())
+        elif isinstance(inside, list):
+            to_check.extend(cast(list[Any], inside))
+    return False
 
 
 def _many_members(value: Any, pointer: str) -> FieldError | None:
@@ -46,7 +70,7 @@ def _many_members(value: Any, pointer: str) -> FieldError | None:
 
 
 def count_wrong(items_max: int) -> WrapValidator:
-    """The validator of a list that stops at its first wrong item (`pydantic.FailFast`).
+    """The validator of a list of phone numbers that stops at its first wrong item (`pydantic.FailFast`).
 
     If items are wrong, the result is one error for the list. It contains how many are wrong, and the first errors.
     """
@@ -59,10 +83,11 @@ def count_wrong(items_max: int) -> WrapValidator:
         try:
             return handler(value)
         except ValidationError:
-            wrong, count = _wrong(items, handler)
-            if not count:
+            wrong = [place for place, item in enumerate(items) if not is_phone_number(item)]
+            if not wrong:
                 raise
-            context = {"wrong": wrong, "count": count}
+            first = [(place, *_error(items[place], handler)) for place in wrong[: ERRORS_MAX + 1]]
+            context = {"wrong": first, "count": len(wrong)}
             raise PydanticCustomError(WRONG_ITEMS, "{count} items are wrong", context) from None
 
     return WrapValidator(validate)
@@ -74,15 +99,16 @@ def some(items_max: int) -> Any:
     return Field(min_length=1, max_length=items_max, json_schema_extra=bounds)
 
 
-def _wrong(items: Sequence[Any], handler: ValidatorFunctionWrapHandler) -> tuple[list[tuple[int, str, str]], int]:
-    """The place, code and message of the first wrong items, and the number of all wrong items."""
-    wrong, count = list[tuple[int, str, str]](), 0
-    for place, item in enumerate(items):
-        try:
-            handler([item])
-        except ValidationError as error:
-            count += 1
-            if count <= ERRORS_MAX + 1:
-                detail = error.errors(include_url=False, include_input=False, include_context=False)[0]
-                wrong.append((place, detail["type"], detail["msg"]))
-    return wrong, count
+def is_phone_number(item: Any) -> bool:
+    """Whether pydantic accepts the item as a `PhoneNumber`. To ask pydantic would cost an exception for each item."""
+    return isinstance(item, str) and item.isascii() and _PHONE_NUMBER.fullmatch(item) is not None
+
+
+def _error(item: Any, handler: ValidatorFunctionWrapHandler) -> tuple[str, str]:
+    """The code and the message of a wrong item."""
+    try:
+        handler([item])
+    except ValidationError as error:
+        detail = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        return detail["type"], detail["msg"]
+    raise AssertionError("pydantic accepts the item")

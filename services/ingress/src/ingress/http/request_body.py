@@ -1,8 +1,10 @@
 """Request body: read up to a maximum size, parsed once, and checked field by field."""
 
+import asyncio
 import codecs
 from collections.abc import AsyncGenerator
 from datetime import datetime
+from io import IncrementalNewlineDecoder
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Request
@@ -19,7 +21,7 @@ from pydantic import (
 )
 from pydantic_core import from_json
 
-from ingress.http.json_bounds import objection
+from ingress.http.json_bounds import SETTINGS_VALUES_MAX, objection
 from ingress.http.problems import MALFORMED, TOO_LARGE, fields_problem, is_malformed
 from spreader.http.problems import INVALID, FieldError, Problem, invalid
 from spreader.text import lenient_json
@@ -29,6 +31,7 @@ T = TypeVar("T")
 
 LINE_CHARACTERS_MAX = 10_000
 SMALLER_BODY = "Send a smaller one."
+SMALLER_FILE = "Split the file."
 _YEARS = range(2000, 3000)
 
 
@@ -61,9 +64,7 @@ async def read(request: Request, bytes_max: int, advice: str = SMALLER_BODY) -> 
 
     `advice`: what this problem tells the caller to do.
     """
-    announced = request.headers.get("content-length", "")
-    if announced.isdecimal() and int(announced) > bytes_max:
-        raise too_large(bytes_max, advice)
+    check_announced(request, bytes_max, advice)
     chunks, size = list[bytes](), 0
     async for chunk in request.stream():
         size += len(chunk)
@@ -73,43 +74,56 @@ async def read(request: Request, bytes_max: int, advice: str = SMALLER_BODY) -> 
     return b"".join(chunks)
 
 
+def check_announced(request: Request, bytes_max: int, advice: str) -> None:
+    """Raises the problem `too-large` if the request announces more than `bytes_max` bytes."""
+    announced = request.headers.get("content-length", "")
+    if announced.isdecimal() and int(announced) > bytes_max:
+        raise too_large(bytes_max, advice)
+
+
 async def read_lines(request: Request, bytes_max: int, lines_max: int) -> AsyncGenerator[list[str]]:
     """Yields the lines of a text body while the body arrives, at most `lines_max` at once.
 
-    So a large file is never in memory as a whole. The last list may contain only an empty line.
+    So a large file is never in memory as a whole, and other requests are served between two lists. A line ends with a
+    line feed, a carriage return, or both. The last list may contain only an empty line.
     """
-    decoder = codecs.getincrementaldecoder("utf-8-sig")()
+    check_announced(request, bytes_max, SMALLER_FILE)
+    decoder = IncrementalNewlineDecoder(codecs.getincrementaldecoder("utf-8-sig")(), translate=True)
     size, rest, ready = 0, "", list[str]()
     async for chunk in request.stream():
         size += len(chunk)
         if size > bytes_max:
-            raise too_large(bytes_max, "Split the file.")
-        *lines, rest = (rest + _decode(decoder, chunk)).replace("\r\n", "\n").split("\n")
+            raise too_large(bytes_max, SMALLER_FILE)
+        *lines, rest = (rest + _decode(decoder, chunk)).split("\n")
         if len(rest) > LINE_CHARACTERS_MAX:
             raise Problem(MALFORMED, f"A line is longer than {LINE_CHARACTERS_MAX} characters. Put each row on a line.")
         ready += lines
-        while len(ready) >= lines_max:
-            yield ready[:lines_max]
-            ready = ready[lines_max:]
-    ready.append(rest + _decode(decoder, b"", final=True))
-    yield ready
+        whole = len(ready) - len(ready) % lines_max
+        for first in range(0, whole, lines_max):
+            yield ready[first : first + lines_max]
+            await asyncio.sleep(0)
+        ready = ready[whole:]
+    *lines, rest = (rest + _decode(decoder, b"", final=True)).split("\n")
+    yield [*ready, *lines, rest]
 
 
-def _decode(decoder: codecs.IncrementalDecoder, chunk: bytes, final: bool = False) -> str:
+def _decode(decoder: IncrementalNewlineDecoder, chunk: bytes, final: bool = False) -> str:
     try:
         return decoder.decode(chunk, final)
     except UnicodeDecodeError:
         raise Problem(MALFORMED, "The body is not UTF-8 text.") from None
 
 
-def try_parse(form: TypeAdapter[T], body: bytes, tagged: bool = False) -> T | Problem:
+def try_parse(
+    form: TypeAdapter[T], body: bytes, tagged: bool = False, values_max: int = SETTINGS_VALUES_MAX
+) -> T | Problem:
     """The form, or the problem `invalid`. The problem is returned and not raised, because the caller may have a more
     important problem to report.
 
     Raises the problem `malformed` for a body that is not JSON. `tagged`: the form is a union. Unknown fields are
     invalid at every depth, even in parts that forms share with events. Only readers of events ignore unknown fields.
     """
-    excess = _excess_problem(body)
+    excess = _excess_problem(body, values_max)
     if excess is not None:
         return excess
     try:
@@ -134,7 +148,7 @@ def parse(form: TypeAdapter[T], body: bytes, tagged: bool = False) -> T:
 
 def parse_object(body: bytes) -> dict[str, Any]:
     """A JSON object that has no form, such as a merge patch. Raises the problem `malformed` or `invalid`."""
-    excess = _excess_problem(body)
+    excess = _excess_problem(body, SETTINGS_VALUES_MAX)
     if excess is not None:
         raise excess
     try:
@@ -150,9 +164,9 @@ def parse_object(body: bytes) -> dict[str, Any]:
     return value
 
 
-def _excess_problem(body: bytes) -> Problem | None:
+def _excess_problem(body: bytes, values_max: int) -> Problem | None:
     """The problem of a body with too many values."""
-    excess = objection(body)
+    excess = objection(body, values_max)
     return None if excess is None else invalid(excess.pointer, excess.code, excess.detail)
 
 

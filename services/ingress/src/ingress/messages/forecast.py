@@ -8,7 +8,6 @@ from spreader.contract.configuration import Package
 from spreader.contract.events import OpenOptions
 from spreader.http.service_client import ServiceClient, ServiceUnavailable
 
-SAMPLE_MAX = 200
 FORECAST_SECONDS = 20.0
 """How long a preview waits for the pacer."""
 
@@ -26,22 +25,21 @@ def forecast_query(
     package: Package,
     deliveries: Mapping[str, int],
     options: OpenOptions,
-    recipients: Sequence[str],
+    sample: Sequence[str],
     purpose: Literal["answer", "preview"],
     message_id: str | None = None,
 ) -> dict[str, Any]:
-    """The body of the query for the pacer's forecast. It contains only a sample of the recipients, because the pacer
-    needs only their time zones.
+    """The body of the query for the pacer's forecast.
 
-    `package`: the pacer waits until it knows this version of it. `deliveries`: how many each profile gets. `purpose`:
-    for `answer` the pacer simulates fewer releases and returns no curve. `message_id`: None if the message is not
-    accepted yet.
+    `package`: the pacer waits until it knows this version of it. `deliveries`: how many each profile gets. `sample`:
+    some of the recipients, because the pacer needs only their time zones. `purpose`: for `answer` the pacer simulates
+    fewer releases and returns no curve. `message_id`: None if the message is not accepted yet.
     """
     return {
         "package_id": package.package_id,
         "package_version": package.version,
         "deliveries": dict(deliveries),
-        "recipients": list(recipients[:: max(len(recipients) // SAMPLE_MAX, 1)][:SAMPLE_MAX]),
+        "recipients": list(sample),
         "options": options.model_dump(mode="json", exclude_none=True),
         "message_id": message_id,
         "purpose": purpose,

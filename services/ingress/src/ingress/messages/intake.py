@@ -1,18 +1,20 @@
 """Message intake: the steps that open messages and replies share, from reading the request to the response."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Generic, TypeVar
 
 from fastapi import Request, Response
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel
 
 from ingress.configuration.config_cache import IngressConfigCache, require_profiles
-from ingress.http import request_body
+from ingress.http.large_bodies import LargeBodies
+from ingress.http.problems import MALFORMED
 from ingress.http.responses import ApiResponse
 from ingress.messages.idempotency import IdempotentResponses, key_of
 from ingress.messages.media_check import MediaCheck
+from ingress.messages.received import ReceivedMessage
 from spreader.clock import Now
 from spreader.contract.configuration import Package
 from spreader.contract.events import Lane
@@ -22,9 +24,9 @@ from spreader.telemetry.tracing import annotate
 
 F = TypeVar("F", bound=BaseModel)
 
-Publish = Callable[[Package, F, str, bool], Awaitable[ApiResponse]]
-"""A function that publishes a form as a message. Its arguments are the package, the form, the id of the message, and
-whether to wait for the result.
+Publish = Callable[[Package, ReceivedMessage[F], str, bool], Awaitable[ApiResponse]]
+"""A function that publishes a message. Its arguments are the package, the received message, its id, and whether to wait
+for the result.
 
 It must raise `Problem` only before it publishes anything.
 """
@@ -38,7 +40,8 @@ def too_large_advice(lane: Lane) -> str:
 @dataclass(frozen=True, slots=True)
 class MessageIntake(Generic[F]):
     lane: Lane
-    form: TypeAdapter[F]
+    bodies: LargeBodies
+    receive: Callable[[bytes], ReceivedMessage[F] | Problem]
     config_cache: IngressConfigCache
     responses: IdempotentResponses
     media_check: MediaCheck
@@ -51,24 +54,26 @@ class MessageIntake(Generic[F]):
         Problems are raised in this order: malformed body, unknown package, invalid fields, no profile, invalid
         Idempotency-Key.
         """
-        body = await request_body.read(request, self.body_bytes_max, too_large_advice(self.lane))
-        form = request_body.try_parse(self.form, body, tagged=True)
+        advice = too_large_advice(self.lane)
+        received = await self.bodies.read(request, self.body_bytes_max, self.receive, advice)
+        if isinstance(received, Problem) and received.kind == MALFORMED:
+            raise received
         package = self.config_cache.require_package(package_id)
-        if isinstance(form, Problem):
-            raise form
+        if isinstance(received, Problem):
+            raise received
         require_profiles(package, self.lane)
         waits = "respond-async" not in request.headers.get("prefer", "")
         key = key_of(request)
         new_message_id = new_id("msg", self.now())
-        work = partial(self._publish, package, form, waits, publish)
+        work = partial(self._publish, package, received, waits, publish)
         if key is None:
             return (await work(new_message_id)).render()
         route = f"POST /packages/{package_id}/messages/{self.lane}"
-        return (await self.responses.respond_once(route, key, form, new_message_id, work)).render()
+        return (await self.responses.respond_once(route, key, received.fingerprint, new_message_id, work)).render()
 
     async def _publish(
-        self, package: Package, form: F, waits: bool, publish: Publish[F], message_id: str
+        self, package: Package, received: ReceivedMessage[F], waits: bool, publish: Publish[F], message_id: str
     ) -> ApiResponse:
         annotate(message_id=message_id, package_id=package.package_id, lane=self.lane)
-        form = await self.media_check.store_media(package, self.lane, form)
-        return await publish(package, form, message_id, waits)
+        form = await self.media_check.store_media(package, self.lane, received.form)
+        return await publish(package, replace(received, form=form), message_id, waits)

@@ -8,6 +8,7 @@ from typing import TypeVar
 import structlog
 from pydantic import BaseModel
 
+from ingress.messages.spooled_file import spooled_file
 from spreader.clock import Now
 from spreader.contract.configuration import Package
 from spreader.contract.content import Media
@@ -80,8 +81,7 @@ class MediaCheck:
             if all(profile.gateway.driver == "simulator" for profile in package.profiles):
                 await self.downloader.address_filter.addresses(url)  # raises MediaRefused for a forbidden address
                 return None
-            data = await self.downloader.fetch(url, RULES[kind].bytes_max, DOWNLOAD_SECONDS[lane])
-            file = await self.store.put(data, None)
+            file = await self._fetch(url, RULES[kind].bytes_max, DOWNLOAD_SECONDS[lane])
         except MediaRefused as error:
             raise _url_problem(str(error)) from None
         except MediaUnavailable as error:
@@ -91,6 +91,15 @@ class MediaCheck:
         if reason is not None:
             raise _url_problem(reason)
         return file
+
+    async def _fetch(self, url: str, bytes_max: int, seconds: float) -> MediaInfo:
+        spooled = spooled_file()
+        try:
+            size_bytes = await self.downloader.fetch_to(spooled.write, url, bytes_max, seconds)
+            await spooled.seek(0)
+            return await self.store.put_from(spooled.read, size_bytes, None)
+        finally:
+            await spooled.close()
 
 
 def _url_problem(reason: str) -> Problem:

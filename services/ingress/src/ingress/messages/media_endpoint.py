@@ -1,6 +1,7 @@
 """Media endpoint: receives files and describes them. A message refers to a file by its `media_id`."""
 
 from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -15,9 +16,10 @@ from ingress.http.pagination import PathId
 from ingress.http.problems import MALFORMED
 from ingress.http.responses import ApiResponse
 from ingress.http.urls import API
+from ingress.messages.spooled_file import SPOOL_BYTES, spooled_file
 from spreader.contract.content import FILENAME_CHARACTERS_MAX
-from spreader.http.problems import Problem, invalid, not_found
-from spreader.media.safe_fetch import MediaRefused
+from spreader.http.problems import Problem, invalid, not_found, unavailable
+from spreader.media.safe_fetch import MediaRefused, MediaUnavailable
 from spreader.media.store import MediaInfo, MediaStore
 from spreader.media.types import BYTES_MAX
 from spreader.text.clean_text import find_unstorable
@@ -35,17 +37,18 @@ class MediaEndpoint:
 
     async def upload(self, request: Request, filename: Filename = None) -> Response:
         """The body is a form with the file in the field `file`, or it is the file itself."""
-        if request.headers.get("content-type", "").startswith("multipart/form-data"):
-            data, form_filename = await _read_form(request)
-        else:
-            data, form_filename = await request_body.read(request, BYTES_MAX, FILE_ADVICE), None
-        unstorable = find_unstorable(filename, "/query/filename", True) or find_unstorable(form_filename, "/file", True)
-        if unstorable is not None:
-            raise request_body.unstorable_problem(unstorable)
-        try:
-            file = await self.store.put(data, filename or form_filename)
-        except MediaRefused as error:
-            raise invalid("/file", "media", str(error)) from None
+        is_form = request.headers.get("content-type", "").startswith("multipart/form-data")
+        async with _form_file(request) if is_form else _body_file(request) as upload:
+            given = (upload.filename or "")[:FILENAME_CHARACTERS_MAX] or None
+            unstorable = find_unstorable(filename, "/query/filename", True) or find_unstorable(given, "/file", True)
+            if unstorable is not None:
+                raise request_body.unstorable_problem(unstorable)
+            try:
+                file = await self.store.put_from(upload.read, upload.size or 0, filename or given)
+            except MediaRefused as error:
+                raise invalid("/file", "media", str(error)) from None
+            except MediaUnavailable as error:
+                raise unavailable(f"The file was not stored: {error}. Send it again shortly.") from None
         return ApiResponse(201, _body(file), {"Location": f"{API}/media/{file.media_id}"}).render()
 
     async def get(self, media_id: PathId) -> Response:
@@ -67,7 +70,7 @@ class MediaEndpoint:
             file=True,
             shape=FileBody,
             response=FILE_EXAMPLE,
-            problems=(400, 413, 422),
+            problems=(400, 413, 422, 503),
         )
         add_route(
             router,
@@ -105,28 +108,46 @@ def _body(file: MediaInfo) -> FileBody:
     }
 
 
-async def _read_form(request: Request) -> tuple[bytes, str | None]:
-    """The bytes of the form's file, and the file's name. The name is None if the form gives no name."""
+@asynccontextmanager
+async def _form_file(request: Request) -> AsyncGenerator[UploadFile]:
+    """The file of a form. It stays on disk."""
+    chunks = _chunks(request, FORM_BYTES_MAX)
+    parser = MultiPartParser(request.headers, chunks, max_files=1, max_fields=8, max_part_size=SPOOL_BYTES)
+    parser.spool_max_size = SPOOL_BYTES
     try:
-        form = await MultiPartParser(request.headers, _limited_stream(request), max_files=1, max_fields=8).parse()
+        form = await parser.parse()
     except MultiPartException as error:
         raise Problem(MALFORMED, f"The form cannot be read: {error.message}") from None
     try:
         file = form.get("file")
         if not isinstance(file, UploadFile):
             raise invalid("/file", "missing", "the form has no file in the field `file`")
-        return await file.read(), (file.filename or "")[:FILENAME_CHARACTERS_MAX] or None
+        yield file
     finally:
         await form.close()
 
 
-async def _limited_stream(request: Request) -> AsyncGenerator[bytes]:
-    """The body in chunks. Raises the problem `too-large` when the body exceeds `FORM_BYTES_MAX`."""
+@asynccontextmanager
+async def _body_file(request: Request) -> AsyncGenerator[UploadFile]:
+    """The body as a file on disk."""
+    request_body.check_announced(request, BYTES_MAX, FILE_ADVICE)
+    file = spooled_file()
+    try:
+        async for chunk in _chunks(request, BYTES_MAX):
+            await file.write(chunk)
+        await file.seek(0)
+        yield file
+    finally:
+        await file.close()
+
+
+async def _chunks(request: Request, bytes_max: int) -> AsyncGenerator[bytes]:
+    """The body in chunks. Raises the problem `too-large` when it exceeds `bytes_max`."""
     size = 0
     async for chunk in request.stream():
         size += len(chunk)
-        if size > FORM_BYTES_MAX:
-            raise request_body.too_large(FORM_BYTES_MAX, FILE_ADVICE)
+        if size > bytes_max:
+            raise request_body.too_large(bytes_max, FILE_ADVICE)
         yield chunk
 
 

@@ -1,7 +1,9 @@
 """Open message endpoint: accepts messages that open conversations."""
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Literal, NotRequired
 
 from fastapi import APIRouter, Request, Response
@@ -9,26 +11,30 @@ from typing_extensions import TypedDict
 
 from ingress.configuration.config_cache import IngressConfigCache
 from ingress.core.limits import LimitsStatus, limits_status
-from ingress.core.open_messages import RoutingSummary, split_recipients, sum_routing, without_repeats
+from ingress.core.open_messages import RoutingSummary, RoutingTally
+from ingress.core.recipient_parts import RecipientParts
 from ingress.http.openapi import add_route
 from ingress.http.responses import ApiResponse
 from ingress.http.urls import API
 from ingress.messages.callbacks import CallbackChannel
 from ingress.messages.forecast import CompletionForecast, forecast_completion, forecast_query
 from ingress.messages.intake import MessageIntake
+from ingress.messages.received import ReceivedMessage
 from ingress.messages.schemas import OpenMessage, content_of
 from ingress.metrics import ACCEPT_SECONDS, ACCEPTED, UNANSWERED
 from ingress.sql.status import AcceptedMessage
 from ingress.status.projection import StatusProjection
 from spreader.clock import Now
 from spreader.contract.configuration import Package
-from spreader.contract.events import RECIPIENTS_PER_RECORD_MAX, Callback, MessageRouted, OpenMessageRequested
+from spreader.contract.events import Callback, MessageRouted, OpenMessageRequested
 from spreader.http.openapi import TimeText
 from spreader.http.service_client import ServiceClient
 from spreader.kafka.bus import Bus
-from spreader.kafka.envelope import encode
+from spreader.kafka.envelope import Envelope, encode
 from spreader.telemetry.tracing import current_traceparent
 
+RECORDS_OF_STATEMENT = 10
+"""How many records of a large message one statement stores."""
 _ACCEPTED, _ACCEPT_SECONDS, _UNANSWERED = (
     ACCEPTED.labels("open"),
     ACCEPT_SECONDS.labels("open"),
@@ -79,63 +85,66 @@ class OpenMessageEndpoint:
         """
         return await self.intake.accept(package_id, request, self._publish_and_wait)
 
-    async def _publish_and_wait(self, package: Package, form: OpenMessage, message_id: str, waits: bool) -> ApiResponse:
-        recipients = without_repeats(form.recipients)
-        events = self._events(package, form, message_id, recipients, waits)
+    async def _publish_and_wait(
+        self, package: Package, received: ReceivedMessage[OpenMessage], message_id: str, waits: bool
+    ) -> ApiResponse:
+        form, recipients = received.form, received.recipients
+        events = self._events(package, received, message_id, waits)
         states = self.config_cache.states_of(package)  # read first, so that the states do not count this message
         if waits:
-            with self.callbacks.waiters.expect(message_id, len(events)) as waiter:
-                await self._publish(events)
-                routing = _routing(await waiter.wait(self.routed_wait_seconds))
+            with self.callbacks.waiters.expect(message_id, len(recipients)) as waiter:
+                await self._publish(recipients, events)
+                routing = await _routing(await waiter.wait(self.routed_wait_seconds))
         else:
-            await self._publish(events)
+            await self._publish(recipients, events)
             routing = None
         profile_ids = routing.distribution if routing and routing.distribution else package.profile_ids
         body: AcceptedOpenMessage = {
             "message_id": message_id,
             "status": "queued",
-            "recipients": len(recipients),
-            "duplicates_removed": len(form.recipients) - len(recipients),
-            **await self._outlook(package, form, message_id, recipients, routing, waits),
+            "recipients": recipients.count,
+            "duplicates_removed": recipients.repeats,
+            **await self._outlook(package, form, message_id, recipients.sample, routing, waits),
             "limits_status": limits_status(package, states, profile_ids),
         }
         return ApiResponse(202, body)
 
     def _events(
-        self, package: Package, form: OpenMessage, message_id: str, recipients: tuple[str, ...], waits: bool
-    ) -> list[OpenMessageRequested]:
+        self, package: Package, received: ReceivedMessage[OpenMessage], message_id: str, waits: bool
+    ) -> Iterator[OpenMessageRequested]:
+        """One event for each part of the recipients. Each is made only when its turn has come."""
+        form, recipients = received.form, received.recipients
         content, now, traceparent = content_of(form), self.now(), current_traceparent()
-        total = len(recipients) if len(recipients) > RECIPIENTS_PER_RECORD_MAX else None
-        return [
-            OpenMessageRequested.model_construct(  # without validation: the form is validated already
+        first_index = 0
+        for part in recipients:
+            yield OpenMessageRequested.model_construct(  # without validation: the form is validated already
                 traceparent=traceparent,
                 package_id=package.package_id,
                 message_id=message_id,
                 content=content,
                 recipients=part,
                 first_index=first_index,
-                total=total,
+                total=recipients.count if len(recipients) > 1 else None,
                 distribution=form.distribution,
                 options=form.options,
                 requested_at=now,
                 package_version=package.version,
                 callback_partition=self.callbacks.partition if waits else None,
             )
-            for first_index, part in split_recipients(recipients, RECIPIENTS_PER_RECORD_MAX)
-        ]
+            first_index += len(part)
 
-    async def _publish(self, events: list[OpenMessageRequested]) -> None:
+    async def _publish(self, recipients: RecipientParts, events: Iterator[OpenMessageRequested]) -> None:
         """A single record is published directly. Several records go through the outbox, so that either all or none are
         published."""
         with _ACCEPT_SECONDS.time():
-            if len(events) == 1:
-                await self.bus.publish(events[0])
+            if len(recipients) == 1:
+                await self.bus.publish(next(events))
             else:
                 await self._put_into_outbox(events)
-        _ACCEPTED.inc(sum(len(event.recipients) for event in events))
+        _ACCEPTED.inc(recipients.count)
 
-    async def _put_into_outbox(self, events: list[OpenMessageRequested]) -> None:
-        first = events[0]
+    async def _put_into_outbox(self, events: Iterator[OpenMessageRequested]) -> None:
+        first = next(events)
         message = AcceptedMessage(
             message_id=first.message_id,
             package_id=first.package_id,
@@ -145,22 +154,35 @@ class OpenMessageEndpoint:
             accepted_at=first.requested_at,
             traceparent=first.traceparent,
         )
-        await self.projection.accept_large(message, [encode(event, "ingress", self.now()) for event in events])
+        await self.projection.accept_large(message, self._envelopes(chain([first], events)))
         self.wake_relay()
+
+    async def _envelopes(self, events: Iterator[OpenMessageRequested]) -> AsyncGenerator[Sequence[Envelope]]:
+        """The records of the events, as many at once as one statement stores. Between two records, other requests are
+        served."""
+        envelopes = list[Envelope]()
+        for event in events:
+            envelopes.append(encode(event, "ingress", self.now()))
+            await asyncio.sleep(0)
+            if len(envelopes) == RECORDS_OF_STATEMENT:
+                yield envelopes
+                envelopes = []
+        if envelopes:
+            yield envelopes
 
     async def _outlook(
         self,
         package: Package,
         form: OpenMessage,
         message_id: str,
-        recipients: tuple[str, ...],
+        sample: Sequence[str],
         routing: RoutingSummary | None,
         waits: bool,
     ) -> Outlook:
         reason = "the router has not responded yet" if waits else "not known yet, because of `Prefer: respond-async`"
         forecast = CompletionForecast(None, reason)
         if routing is not None:
-            forecast = await self._forecast(package, form, message_id, recipients, routing)
+            forecast = await self._forecast(package, form, message_id, sample, routing)
         outlook: Outlook = {
             "estimated_completion": forecast.completion,
             "distribution": None if routing is None else routing.distribution,
@@ -177,14 +199,14 @@ class OpenMessageEndpoint:
         return outlook
 
     async def _forecast(
-        self, package: Package, form: OpenMessage, message_id: str, recipients: tuple[str, ...], routing: RoutingSummary
+        self, package: Package, form: OpenMessage, message_id: str, sample: Sequence[str], routing: RoutingSummary
     ) -> CompletionForecast:
         """The pacer's forecast for this message. There is none while deliveries wait for a profile."""
         if routing.waiting:
             return CompletionForecast(
                 None, f"{routing.waiting} wait for a profile: {'; '.join(routing.waiting_reasons)}"
             )
-        query = forecast_query(package, routing.distribution, form.options, recipients, "answer", message_id)
+        query = forecast_query(package, routing.distribution, form.options, sample, "answer", message_id)
         return await forecast_completion(self.pacer, query, self.forecast_wait_seconds)
 
     def routes(self) -> APIRouter:
@@ -208,13 +230,19 @@ class OpenMessageEndpoint:
         return router
 
 
-def _routing(callbacks: Sequence[Callback] | None) -> RoutingSummary | None:
+async def _routing(callbacks: Sequence[Callback] | None) -> RoutingSummary | None:
     """The sum of the routing results of a message's records. None if the router's callback for any record did not come
     in time."""
     if callbacks is None:
         _UNANSWERED.inc()
         return None
-    return sum_routing(callback for callback in callbacks if isinstance(callback, MessageRouted))
+    tally = RoutingTally()
+    for callback in callbacks:
+        if isinstance(callback, MessageRouted):
+            tally.add(callback)
+        if len(callbacks) > 1:
+            await asyncio.sleep(0)
+    return tally.summary
 
 
 REQUEST_EXAMPLES: dict[str, dict[str, Any]] = {

@@ -11,8 +11,8 @@ from typing_extensions import TypedDict
 
 from ingress.configuration.config_cache import IngressConfigCache, require_profiles
 from ingress.consent.consent_lists import ConsentLists
-from ingress.core.open_messages import without_repeats
-from ingress.http import request_body
+from ingress.core.recipient_parts import SAMPLE_MAX, sample_step
+from ingress.http.large_bodies import LargeBodies
 from ingress.http.openapi import add_route
 from ingress.http.problems import NO_PROFILE
 from ingress.http.responses import ApiResponse
@@ -20,7 +20,8 @@ from ingress.http.urls import API
 from ingress.messages.forecast import FORECAST_SECONDS, extrapolation_note, forecast_query
 from ingress.messages.intake import too_large_advice
 from ingress.messages.open_endpoint import REQUEST_EXAMPLES
-from ingress.messages.schemas import OPEN, OpenMessage
+from ingress.messages.received import receive_open
+from ingress.messages.schemas import OpenMessage
 from spreader.contract.answers import ForecastHour, ProfileForecastView
 from spreader.contract.bounds import Bound
 from spreader.contract.configuration import Distribution
@@ -55,6 +56,7 @@ class PreviewEndpoint:
     consents: ConsentLists
     router: ServiceClient
     pacer: ServiceClient
+    bodies: LargeBodies
     body_bytes_max: int
 
     async def preview(self, package_id: str, request: Request) -> Response:
@@ -63,29 +65,35 @@ class PreviewEndpoint:
         The pacer simulates at most 8,000 releases. The releases after the time `counted_until` are extrapolated, and
         `estimated_completion_note` says so.
         """
-        body = await request_body.read(request, self.body_bytes_max, too_large_advice("open"))
-        form = request_body.parse(OPEN, body, tagged=True)
+        advice = too_large_advice("open")
+        received = await self.bodies.read(request, self.body_bytes_max, receive_open, advice)
+        if isinstance(received, Problem):
+            raise received
+        form, recipients = received.form, received.recipients
         package = self.config_cache.require_package(package_id)
         require_profiles(package, "open")
-        all_recipients = without_repeats(form.recipients)
-        suppressed = await self.consents.objections(package, all_recipients)
-        recipients = tuple(recipient for recipient in all_recipients if recipient not in suppressed)
-        query = {"package_id": package_id, "recipients": len(recipients), "distribution": form.distribution}
+        suppressed, sample = Counter[str](), list[str]()
+        for part in recipients:
+            objections = await self.consents.objections(package, part)
+            suppressed.update(objections.values())
+            sample += [recipient for recipient in part if recipient not in objections][:: sample_step(recipients.count)]
+        count = recipients.count - suppressed.total()
+        query = {"package_id": package_id, "recipients": count, "distribution": form.distribution}
         routing = require_body(await self.router.query("/preview", query), UNKNOWN_PACKAGE)
         if routing["refused"] is not None:
             raise Problem(NO_PROFILE, routing["refused"])
         waits = routing.get("waiting") is not None  # a router of an older version returns no such field
-        query = forecast_query(package, routing["distribution"], form.options, recipients, "preview")
+        query = forecast_query(package, routing["distribution"], form.options, sample[:SAMPLE_MAX], "preview")
         forecast = require_body(await self.pacer.query("/forecast", query, FORECAST_SECONDS), UNKNOWN_PACKAGE)
         note = extrapolation_note(forecast)
         preview = {
-            "recipients": len(all_recipients),
-            "duplicates_removed": len(form.recipients) - len(all_recipients),
-            "suppressed": len(suppressed),
-            "suppressed_for": dict(Counter(suppressed.values())),
+            "recipients": recipients.count,
+            "duplicates_removed": recipients.repeats,
+            "suppressed": suppressed.total(),
+            "suppressed_for": dict(suppressed),
             "strategy": routing["strategy"],
             "distribution": routing["distribution"],
-            "waiting_for_profile": len(recipients) if waits else 0,
+            "waiting_for_profile": count if waits else 0,
             "passed_over": routing["passed_over"],
             "estimated_completion": forecast["completion"],
             **({"estimated_completion_note": note} if note else {}),

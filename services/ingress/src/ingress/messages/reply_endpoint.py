@@ -14,6 +14,7 @@ from ingress.http.responses import ApiResponse
 from ingress.http.urls import API
 from ingress.messages.callbacks import CallbackChannel
 from ingress.messages.intake import MessageIntake
+from ingress.messages.received import ReceivedMessage
 from ingress.messages.schemas import ReplyMessage, content_of
 from ingress.metrics import ACCEPT_SECONDS, ACCEPTED, UNANSWERED
 from spreader.clock import Now
@@ -58,9 +59,9 @@ class ReplyEndpoint:
         return await self.intake.accept(package_id, request, self._publish_and_wait)
 
     async def _publish_and_wait(
-        self, package: Package, form: ReplyMessage, message_id: str, waits: bool
+        self, package: Package, received: ReceivedMessage[ReplyMessage], message_id: str, waits: bool
     ) -> ApiResponse:
-        began = time.monotonic()
+        began, form = time.monotonic(), received.form
         event = ReplyMessageRequested.model_construct(  # without validation: the form is validated already
             traceparent=current_traceparent(),
             package_id=package.package_id,

@@ -11,7 +11,7 @@ from ingress.consent.gateway_opt_outs import GatewayOptOuts
 from ingress.core import delivery_updates
 from ingress.core.delivery_updates import DeliveryUpdate
 from ingress.sql.status import AcceptedMessage
-from ingress.status.projection import StatusProjection
+from ingress.status.projection import ROWS_MAX, StatusProjection
 from ingress.webhooks.receipt_matcher import ReceiptMatcher
 from spreader.contract.events import (
     DeliveryOutcome,
@@ -59,7 +59,13 @@ class StatusHandlers:
 
     def _open_assigned_consumer(self, bus: KafkaBus) -> GuardedConsumer[OpenDeliveriesAssigned | OpenDeliveriesWaiting]:
         async def on_batch(batch: Sequence[Received[OpenDeliveriesAssigned | OpenDeliveriesWaiting]]) -> None:
-            await self._fold([update for received in batch for update in _open_updates(received.event)])
+            updates = list[DeliveryUpdate]()
+            for event in (received.event for received in batch):  # in steps, because a record has up to 500 deliveries
+                if updates and len(updates) + len(event.deliveries) > ROWS_MAX:
+                    await self._fold(updates)
+                    updates = []
+                updates += _open_updates(event)
+            await self._fold(updates)
 
         return GuardedConsumer("ingress", on_batch, (OpenDeliveriesAssigned, OpenDeliveriesWaiting), bus)
 

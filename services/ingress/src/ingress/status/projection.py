@@ -1,6 +1,6 @@
 """Status projection: the status of messages and deliveries, folded from events."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,7 +17,8 @@ from spreader.runtime.postgres import autocommit
 from spreader.runtime.rehearsal import free_connections
 from spreader.runtime.rows import arrays, fetched
 
-ROWS_MAX = 5_000
+ROWS_MAX = 500
+"""The most deliveries that one statement stores. Between two statements, other requests are served."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +44,17 @@ class StatusProjection:
                 await connection.execute(sql.MESSAGES_INSERT, arrays(AcceptedMessage, []))
                 await connection.execute(sql.DELIVERIES_FOLD, arrays(FoldedDelivery, []))
 
-    async def accept_large(self, message: AcceptedMessage, envelopes: Sequence[Envelope]) -> None:
-        """Stores a message, and all its records in the outbox, in one transaction.
+    async def accept_large(self, message: AcceptedMessage, records: AsyncIterable[Sequence[Envelope]]) -> None:
+        """Stores a message, and all its records in the outbox, in one transaction. `records` yields those that one
+        statement stores.
 
         Does nothing if the message exists, because an earlier request with the same Idempotency-Key has stored the
         message and its records.
         """
         async with self.engine.begin() as connection:
             if (await connection.execute(sql.MESSAGES_INSERT, arrays(AcceptedMessage, [message]))).rowcount:
-                await outbox.put(connection, envelopes)
+                async for envelopes in records:
+                    await outbox.put(connection, envelopes)
 
     async def fold_messages(self, messages: Iterable[AcceptedMessage]) -> None:
         by_id = {message.message_id: message for message in messages}

@@ -40,6 +40,8 @@ from spreader.contract.events import ProfileReported
 from spreader.http.problems import Problem
 from spreader.kafka.bus import Bus
 
+REPORTS_A_STEP = 200
+"""How many reports of one call are handled before other requests are served."""
 EVIDENCE_CHARACTERS_MAX = 500
 REPORT_ID_CHARACTERS_MAX = 256
 _EVENT_LABELS: dict[type[Report], str] = {
@@ -72,7 +74,9 @@ class WebhookDispatcher:
         `called` is the profile whose webhook address was called. `parser` is the parser of its gateway.
         """
         receipts, statuses = list[ProfileReceipt](), list[ProfileReported]()
-        for addressed in addressed_reports:
+        for number, addressed in enumerate(addressed_reports, 1):
+            if number % REPORTS_A_STEP == 0:
+                await asyncio.sleep(0)
             accounts, report = self._targets(called, parser, addressed.target), addressed.report
             _count(called.gateway.driver, report if accounts else Ignored("not_for_us"))
             if not accounts and self._is_unknown(called, addressed.target):
@@ -92,7 +96,11 @@ class WebhookDispatcher:
                         pass
                     case _:
                         assert_never(report)
-        await asyncio.gather(self.receipts.take(receipts), self.bus.publish(*statuses))
+        await asyncio.gather(self._take(receipts), self.bus.publish(*statuses))
+
+    async def _take(self, receipts: Sequence[ProfileReceipt]) -> None:
+        for start in range(0, len(receipts), REPORTS_A_STEP):
+            await self.receipts.take(receipts[start : start + REPORTS_A_STEP])
 
     def _targets(self, called: ProfileAccount, parser: WebhookParser, target: Target) -> Sequence[ProfileAccount]:
         match target:

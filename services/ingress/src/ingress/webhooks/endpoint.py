@@ -1,23 +1,23 @@
 """Webhooks endpoint: the addresses that gateways call. A call with an invalid signature has no effect."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
-from pydantic import ValidationError
 from typing_extensions import TypedDict
 
 from ingress.configuration.config_cache import IngressConfigCache
 from ingress.configuration.credentials import CredentialSealer
 from ingress.configuration.registry import Registry
 from ingress.core.webhook_parsers import Refusal, WebhookCall, WebhookParser
-from ingress.core.webhook_parsers.cloud_api import CloudApiParser, is_verify_request
-from ingress.core.webhook_parsers.evolution import EvolutionParser
-from ingress.core.webhook_parsers.simulator import SimulatorMessage, SimulatorParser, SimulatorReceipt
-from ingress.core.webhook_parsers.waha import WahaParser
-from ingress.http import request_body
+from ingress.core.webhook_parsers.cloud_api import is_verify_request
+from ingress.core.webhook_parsers.simulator import SimulatorMessage, SimulatorReceipt
+from ingress.http.body_turns import SMALL_BYTES, BodyTurns
+from ingress.http.large_bodies import LargeBodies
 from ingress.http.openapi import add_route
 from ingress.http.pagination import PathId
 from ingress.http.problems import SIGNATURE, VERIFY_TOKEN
@@ -26,6 +26,7 @@ from ingress.http.urls import API
 from ingress.metrics import WEBHOOK_REFUSALS
 from ingress.webhooks.account_index import ProfileAccount
 from ingress.webhooks.dispatcher import WebhookDispatcher
+from ingress.webhooks.driver_parsers import PARSERS, read_reports
 from ingress.webhooks.examples import WEBHOOK_EXAMPLES
 from spreader.clock import Now
 from spreader.contract.configuration import Driver
@@ -35,12 +36,6 @@ from spreader.http.problems import Problem, not_found, unavailable
 BODY_BYTES_MAX = 4 * 1024 * 1024  # Meta's webhooks have up to 3 MB
 CHALLENGE_CHARACTERS_MAX = 1_024
 
-PARSERS: Mapping[Driver, WebhookParser] = {
-    "simulator": SimulatorParser(),
-    "cloud_api": CloudApiParser(),
-    "waha": WahaParser(),
-    "evolution": EvolutionParser(),
-}
 _REFUSAL_DETAILS: Mapping[Refusal, str] = {
     "no_signature": "The call has no signature. Set the profile's secret at the gateway too: see docs/webhooks.md.",
     "wrong_signature": "The call was not signed with the profile's secret. Set the same secret on both sides.",
@@ -70,6 +65,9 @@ class WebhooksEndpoint:
     registry: Registry
     sealer: CredentialSealer
     dispatcher: WebhookDispatcher
+    bodies: LargeBodies
+    turns: BodyTurns
+    """These turns are not those of the API, because anybody can send a large body to the address of a webhook."""
     now: Now
     wall_now: Now
     """Wall time. It is needed because gateways put wall time into their time stamps, even if the system's clock runs
@@ -93,14 +91,14 @@ class WebhooksEndpoint:
 
         async def handle(package_id: PathId, profile_id: PathId, request: Request) -> Response:
             account = await self._account(driver, package_id, profile_id)
-            body = await request_body.read(request, BODY_BYTES_MAX)
-            self._verify(account, parser, request, body)
-            try:
-                reports = parser.parse(body, self.now())
-            except ValidationError as error:
-                raise request_body.validation_problem(error, tagged=True) from None
-            except ValueError as error:
-                raise request_body.malformed(str(error)) from None
+            async with self.turns.body(request, BODY_BYTES_MAX) as body:
+                if len(body) > SMALL_BYTES:  # in a thread, because computing the signature takes milliseconds
+                    await asyncio.to_thread(self._verify, account, parser, request, bytes(body))
+                else:
+                    self._verify(account, parser, request, bytes(body))
+                reports = await self.bodies.parse(partial(read_reports, driver, self.now()), body)
+            if isinstance(reports, Problem):
+                raise reports
             await self.dispatcher.dispatch(account, parser, reports)
             return ApiResponse(200, {"status": "taken"}).render()
 
