@@ -27,6 +27,7 @@ NOT_SECRET = {
     "libs/common/src/spreader/kafka/envelope.py": "the key and the headers of a Kafka record",
     "libs/common/src/spreader/http/problems.py": "the headers of a response",
     "services/console/src/console/core/api_models.py": "what the API shows of credentials: whether they are set",
+    "services/ingress/src/ingress/configuration/bodies.py": "what the API shows of credentials: whether they are set",
     "services/ingress/src/ingress/configuration/resealer.py": "which of the keys it is, as a word",
     "services/ingress/src/ingress/core/key_report.py": "the id of a key",
     "services/ingress/src/ingress/http/responses.py": "the headers of a response",
