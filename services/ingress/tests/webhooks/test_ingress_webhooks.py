@@ -42,7 +42,8 @@ async def test_a_receipt_becomes_an_outcome_of_its_delivery(system: System) -> N
     assert [answer.status_code for answer in answers] == [200, 200, 200]
     outcomes = system.bus.of(DeliveryOutcome)
     assert [each.status for each in outcomes] == ["delivered", "read", "failed"]
-    assert outcomes[0] == sent.model_copy(update={"status": "delivered", "gateway_message_id": "g1"})
+    expected = {"status": "delivered", "gateway_message_id": "g1", "sent_at": sent.at}
+    assert outcomes[0] == sent.model_copy(update=expected)
     assert (outcomes[2].failure, outcomes[2].reason is not None) == ("gateway", True)
 
 
