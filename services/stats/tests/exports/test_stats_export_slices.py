@@ -63,6 +63,13 @@ def test_every_row_is_exported_once_and_in_order(example: tuple[ReportRange, lis
     assert all(earlier.range.start <= later.range.start for earlier, later in pairwise(slices))
 
 
+def test_a_span_that_begins_within_a_day_has_no_row_from_before() -> None:
+    start = datetime(2026, 1, 1, 10, tzinfo=UTC)
+    span = ReportRange(start, start + timedelta(days=3), "day", "UTC")
+    counted = [(start - timedelta(hours=5), 9), *((start, profile) for profile in range(PAGE + 1))]
+    assert [profile for _, profile in export(span, counted)[0]] == list(range(PAGE + 1))
+
+
 @given(histories())
 def test_the_pages_are_few(example: tuple[ReportRange, list[Row]]) -> None:
     span, counted = example

@@ -41,7 +41,8 @@ def next_slice(span: ReportRange, slice_: Slice, last: datetime | None) -> Slice
     """
     if last is None:
         return _slice(span, slice_.range.end, slice_.steps * 2)
-    return _slice(span, _start_of(span, last), max(1, slice_.steps // 2))
+    start = max(slice_.range.start, _start_of(span, last))  # the span may begin within the step
+    return _slice(span, start, max(1, slice_.steps // 2))
 
 
 def _slice(span: ReportRange, start: datetime, steps: int) -> Slice | None:
