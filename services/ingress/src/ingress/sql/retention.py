@@ -77,4 +77,10 @@ DELETE FROM ingress.message_count USING removed WHERE message_count.message_id =
 """A delivery that was stored after the removal of its message was counted again. Wait for the turn to write counts
 before this (`ingress.sql.status.COUNTS_TURN`)."""
 
-MEDIA_TURN = text("SELECT pg_try_advisory_xact_lock(hashtext('retention'), hashtext('media'))")
+TAKE_LEASE = text("""
+INSERT INTO ingress.lease AS known (name, holder, until)
+VALUES (:name, :holder, statement_timestamp() + CAST(:lasts AS interval))
+ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.until
+WHERE known.holder = excluded.holder OR known.until < statement_timestamp()
+RETURNING name""")
+"""Begins or prolongs the lease of a holder. Returns no row while another holder has it."""
