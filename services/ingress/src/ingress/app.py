@@ -69,7 +69,7 @@ from spreader.contract.events import (
     ProfileState,
     ReplyMessageRequested,
 )
-from spreader.http.service_client import HttpServiceClient, ServiceClient
+from spreader.http.service_client import HttpServiceClient, ReadingServiceClient, ServiceClient
 from spreader.kafka.bus import Bus
 from spreader.kafka.client import PACKAGE_BYTES_MAX, KafkaBus, create_broker
 from spreader.kafka.component import KafkaComponent
@@ -108,7 +108,7 @@ class Dependencies:
     config_cache: IngressConfigCache
     callbacks: CallbackChannel
     router: ServiceClient
-    pacer: ServiceClient
+    pacer: ReadingServiceClient
     sender: ServiceClient
     media: MediaStore
     bodies: LargeBodies

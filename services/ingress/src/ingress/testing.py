@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 
 import httpx
 from fastapi import FastAPI
+from pydantic_core import to_json
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ingress.app import READERS, Dependencies, assemble, build
@@ -122,6 +123,10 @@ class FakeServiceClient:
         if path not in self.responses:
             return ServiceUnavailable("the pacer does not respond (ClientConnectorError)")
         return self.responses[path]
+
+    async def read(self, path: str) -> bytes | ServiceUnavailable | None:
+        response = await self.query(path)
+        return to_json(response) if isinstance(response, dict) else response
 
 
 @dataclass

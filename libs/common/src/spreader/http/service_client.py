@@ -1,9 +1,9 @@
 """Service client: queries to the internal HTTP APIs of other services. No such query is needed to accept a message."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import aiohttp
 
@@ -22,6 +22,7 @@ class ServiceUnavailable:
 
 ServiceResponse = dict[str, Any] | ServiceUnavailable | None
 """The response body. None: the service returned 404, because it does not know the subject of the query."""
+Response = TypeVar("Response", dict[str, Any], bytes)
 
 
 class ServiceClient(Protocol):
@@ -30,6 +31,10 @@ class ServiceClient(Protocol):
     async def query(
         self, path: str, body: Mapping[str, Any] | None = None, seconds: float = QUERY_SECONDS
     ) -> ServiceResponse: ...
+
+
+class ReadingServiceClient(ServiceClient, Protocol):
+    async def read(self, path: str) -> bytes | ServiceUnavailable | None: ...
 
 
 class HttpServiceClient:
@@ -49,9 +54,23 @@ class HttpServiceClient:
         self, path: str, body: Mapping[str, Any] | None = None, seconds: float = QUERY_SECONDS
     ) -> ServiceResponse:
         """Sends a POST if there is a body, otherwise a GET. Waits at most `seconds`."""
+        method = "GET" if body is None else "POST"
+        return await self._ask(method, path, body, seconds, lambda response: response.json())
+
+    async def read(self, path: str) -> bytes | ServiceUnavailable | None:
+        """The response body of a GET as it was sent. So this process need not decode and encode a long body."""
+        return await self._ask("GET", path, None, QUERY_SECONDS, lambda response: response.read())
+
+    async def _ask(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None,
+        seconds: float,
+        read: Callable[[aiohttp.ClientResponse], Awaitable[Response]],
+    ) -> Response | ServiceUnavailable | None:
         if self._client is None:
             return ServiceUnavailable(f"the {self.name} cannot be queried yet: this process is still starting")
-        method = "GET" if body is None else "POST"
         try:
             async with (
                 asyncio.timeout(seconds),
@@ -63,7 +82,7 @@ class HttpServiceClient:
                     return ServiceUnavailable(reason)
                 if response.status != 200:
                     return ServiceUnavailable(f"the {self.name} responded with status {response.status}")
-                return await response.json()
+                return await read(response)
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
             return ServiceUnavailable(f"the {self.name} does not respond ({type(error).__name__})")
 
@@ -91,7 +110,7 @@ async def _detail(response: aiohttp.ClientResponse) -> str | None:
     return detail if isinstance(detail, str) else None
 
 
-def require_body(response: ServiceResponse, not_found_detail: str) -> dict[str, Any]:
+def require_body(response: Response | ServiceUnavailable | None, not_found_detail: str) -> Response:
     """The response body. Raises the problem `unavailable` if there is none.
 
     `not_found_detail`: the detail of that problem if the service returned 404.

@@ -17,10 +17,10 @@ from ingress.core.snapshot import merge_settings, snapshot
 from ingress.http import request_body
 from ingress.http.openapi import add_route
 from ingress.http.pagination import PathId
-from ingress.http.responses import ApiResponse
+from ingress.http.responses import JSON, ApiResponse
 from ingress.http.urls import API
 from spreader.contract.answers import PackageQueue, RequestSummary, WhatIfForecast
-from spreader.http.service_client import ServiceClient, require_body
+from spreader.http.service_client import ReadingServiceClient, require_body
 
 UNKNOWN_PACKAGE = "The pacer does not know the package yet."
 FORECAST_SECONDS = 20.0
@@ -34,13 +34,12 @@ class WhatIfBody(WhatIfForecast):
 class QueueEndpoint:
     registry: Registry
     config_cache: IngressConfigCache
-    pacer: ServiceClient
+    pacer: ReadingServiceClient
 
     async def get(self, package_id: PathId) -> Response:
         self.config_cache.require_package(package_id)
-        return ApiResponse(
-            200, require_body(await self.pacer.query(f"/packages/{package_id}/queue"), UNKNOWN_PACKAGE)
-        ).render()
+        body = require_body(await self.pacer.read(f"/packages/{package_id}/queue"), UNKNOWN_PACKAGE)
+        return Response(body, media_type=JSON)
 
     async def what_if(self, package_id: PathId, request: Request) -> Response:
         """The pacer forecasts the present queue twice: under the present settings, and under the proposed ones. The

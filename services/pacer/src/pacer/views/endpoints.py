@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import asdict
 from typing import Any, TypeVar
 
-from fastapi import FastAPI, HTTPException
+from fastapi import FastAPI, HTTPException, Response
 from pydantic import BaseModel, Field, NonNegativeInt
 
 from pacer.core.forecast.package_forecast import PackageForecast
@@ -19,13 +19,13 @@ from spreader.contract.answers import (
     HeldPacedDelivery,
     PacedDelivery,
     PackageForecastView,
-    PackageQueue,
     ProfileForecastView,
     WhatIfForecast,
 )
 from spreader.contract.configuration import Package
 from spreader.contract.events import OpenOptions
 from spreader.contract.ids import Id, PhoneNumber
+from spreader.http.long_answers import in_pieces
 from spreader.http.problems import RETRY_AFTER_SECONDS
 
 SAMPLE_MAX = 1_000
@@ -78,9 +78,10 @@ def add_endpoints(app: FastAPI, forecaster: Forecaster, explainer: Explainer) ->
             now, then = await forecaster.queue(current), await forecaster.queue(request.package)
         return WhatIfForecast(now=_view(now), then=_view(then))
 
-    @app.get("/packages/{package_id}/queue", response_model=dict[str, Any])
-    async def queue(package_id: str) -> PackageQueue:
-        return _required(await explainer.queue(package_id), f"package {package_id}")
+    @app.get("/packages/{package_id}/queue")
+    async def queue(package_id: str) -> Response:
+        found = _required(await explainer.queue(package_id), f"package {package_id}")
+        return Response(await in_pieces(found, "profiles"), media_type="application/json")
 
     @app.get("/deliveries/{delivery_id}/explain", response_model=dict[str, Any])
     async def explain(delivery_id: str) -> PacedDelivery | HeldPacedDelivery:
