@@ -36,11 +36,18 @@ def phone_of(profile_id: str) -> str:
 
 
 async def create_gateway_package(
-    system: RunningSystem, package_id: str, driver: str, profiles: int, address: str | None = None, **settings: Any
+    system: RunningSystem,
+    package_id: str,
+    driver: str,
+    profiles: int,
+    address: str | None = None,
+    behaviour: Mapping[str, Any] | None = None,
+    **settings: Any,
 ) -> list[str]:
     """Create a package with profiles at a simulated gateway and return the profiles' ids.
 
-    `address` is the URL of the gateway; the default is the simulator itself.
+    `address` is the URL of the gateway; the default is the simulator itself. `behaviour`: how the simulated accounts
+    behave.
     """
     gateway = address or f"http://127.0.0.1:{system.ports['simulator']}"
     package = {"package_id": package_id, "name": package_id, **FAST_PACING, **settings}
@@ -48,7 +55,7 @@ async def create_gateway_package(
     assert created.status == 201, created.body
     ids = [f"{package_id}_p{number + 1}" for number in range(profiles)]
     for profile_id in ids:
-        await _register(system, driver, package_id, profile_id)
+        await _register(system, driver, package_id, profile_id, behaviour or {})
         target = {"driver": driver, "base_url": f"{gateway}{BASES[driver]}", "account": account_of(driver, profile_id)}
         profile = {
             "profile_id": profile_id,
@@ -61,7 +68,9 @@ async def create_gateway_package(
     return ids
 
 
-async def _register(system: RunningSystem, driver: str, package_id: str, profile_id: str) -> None:
+async def _register(
+    system: RunningSystem, driver: str, package_id: str, profile_id: str, behaviour: Mapping[str, Any]
+) -> None:
     webhooks = f"http://127.0.0.1:{system.ports['ingress']}/api/v1/webhooks"
     account = {
         "profile_id": profile_id,
@@ -69,6 +78,7 @@ async def _register(system: RunningSystem, driver: str, package_id: str, profile
         "phone": phone_of(profile_id),
         "credentials": credentials_of(driver, profile_id),
         "webhook_url": f"{webhooks}/{driver}/{package_id}/{profile_id}",
+        "behaviour": dict(behaviour),
     }
     put = await system.ask_simulator("PUT", f"/accounts/{driver}/{account_of(driver, profile_id)}", account)
     assert put.status == 200, put.body

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from e2e.gateways import create_gateway_package, send_reply
 from e2e.system import RunningSystem, eventually, recipients
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
@@ -111,3 +112,24 @@ async def test_recipients_suppressed_during_a_bulk_import_are_not_sent_to(live: 
     assert (gone, count) == (set(leaving) - before, len(set(leaving) - before))
     assert await _sent_to(live, message_id) & set(leaving) <= before
     assert len(gone) >= len(leaving) - 4
+
+
+@pytest.mark.parametrize("driver", ["waha", "evolution"])
+async def test_a_customer_whose_number_is_hidden_can_opt_out(live: RunningSystem, driver: str) -> None:
+    """The gateway names the customer only by a hidden id. The receipt of a reply shows whose id it is."""
+    package = f"hidden_{driver}"
+    behaviour = {"lid": True, "lid_alone": True}
+    (profile,) = await create_gateway_package(live, package, driver, 1, behaviour=behaviour)
+    (person,) = recipients(1, 34_000_000 if driver == "waha" else 34_000_100)
+
+    async def listed(path: str) -> list[dict[str, Any]]:
+        return (await live.ask("GET", f"/packages/{package}/{path}")).body["data"]
+
+    said = await live.ask_simulator("POST", f"/customers/{person}/messages", {"profile": profile, "text": "STOP"})
+    assert said.status == 202, said.body
+    (kept,) = await eventually(lambda: listed("hidden-messages"), 30)
+    assert (kept["text"], person in kept["hidden_id"], await listed("suppressions")) == ("STOP", False, [])
+    assert (await send_reply(live, package, {"type": "text", "text": "Hello"}, person)).status == 200
+    (suppressed,) = await eventually(lambda: listed("suppressions"), 30)
+    assert (suppressed["recipient"], suppressed["source"]) == (person, "opt_out_word")
+    await eventually(lambda: listed("hidden-messages"), 30, lambda left: not left)
