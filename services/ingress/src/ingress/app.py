@@ -2,9 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ingress.configuration.change_history import ChangeHistory
@@ -27,10 +26,11 @@ from ingress.consent.possible_opt_outs import PossibleOptOuts
 from ingress.consent.possible_opt_outs_endpoint import PossibleOptOutsEndpoint
 from ingress.http import openapi, problems
 from ingress.http.auth import ApiKeyMiddleware
-from ingress.http.body_turns import BodyTurns
 from ingress.http.large_bodies import LargeBodies
 from ingress.infra.outbox import EnvelopeRelay
 from ingress.infra.publisher import REQUEST_TIMEOUT_MS, TimeLimitedBus
+from ingress.linking.endpoints import link_endpoints
+from ingress.linking.webhook_arrivals import WebhookArrivals
 from ingress.messages.callbacks import CallbackChannel, CallbackConsumer
 from ingress.messages.idempotency import IdempotentResponses
 from ingress.messages.intake import MessageIntake
@@ -237,11 +237,7 @@ def assemble(app: FastAPI, deps: Dependencies) -> FastAPI:
     return app
 
 
-class Endpoint(Protocol):
-    def routes(self) -> APIRouter: ...
-
-
-def _endpoints(deps: Dependencies) -> tuple[Endpoint, ...]:
+def _endpoints(deps: Dependencies) -> tuple[openapi.Endpoint, ...]:
     """All endpoints, in the order in which their routes are tried. The endpoints that accept messages come first."""
     settings = deps.settings
     registry = Registry(deps.engine, deps.now, deps.wake_relay)
@@ -250,7 +246,7 @@ def _endpoints(deps: Dependencies) -> tuple[Endpoint, ...]:
     possible = PossibleOptOuts(deps.engine, consents)
     messages = InboundMessages(deps.webhook_bus, deps.config_cache, consents, possible)
     hidden_ids = HiddenIds(deps.engine, messages, deps.sender)
-    sealer = CredentialSealer(settings.secret_keys)
+    sealer, arrivals = CredentialSealer(settings.secret_keys), WebhookArrivals(deps.engine)
     downloader = MediaDownloader(AddressFilter.of(settings.media_hosts_allowed), settings.contact)
     media_check = MediaCheck(deps.media, downloader, deps.now, settings.media_keep)
     intake_parts = (deps.config_cache, responses, media_check, deps.now, settings.body_bytes_max)
@@ -287,8 +283,11 @@ def _endpoints(deps: Dependencies) -> tuple[Endpoint, ...]:
         QueueEndpoint(registry, deps.config_cache, deps.pacer),
         PackagesEndpoint(registry, deps.config_cache, deps.now),
         ChangesEndpoint(registry, ChangeHistory(deps.engine), deps.config_cache),
-        ProfilesEndpoint(registry, deps.config_cache, sealer, deps.sender, deps.now, settings.simulator_url),
+        ProfilesEndpoint(
+            registry, deps.config_cache, sealer, deps.sender, deps.now, settings.simulator_url, settings.public_url
+        ),
         GatewayChecksEndpoint(registry, deps.config_cache, deps.sender),
+        *link_endpoints(deps.engine, registry, sealer, deps.sender, arrivals, settings.public_url),
         MessageListEndpoint(projection, deps.config_cache, settings.message_keep_days),
         MessageEndpoint(projection, deps.bus, deps.now, settings.found_wait_seconds),
         ConversationEndpoint(deps.config_cache, deps.router),
@@ -296,5 +295,5 @@ def _endpoints(deps: Dependencies) -> tuple[Endpoint, ...]:
         ConsentEndpoint(consents, deps.bodies, deps.config_cache),
         PossibleOptOutsEndpoint(possible, deps.config_cache),
         HiddenMessagesEndpoint(hidden_ids, deps.config_cache),
-        WebhooksEndpoint(deps.config_cache, registry, sealer, dispatcher, deps.bodies, BodyTurns(), deps.now, wall_now),
+        WebhooksEndpoint(deps.config_cache, registry, sealer, dispatcher, deps.bodies, arrivals, deps.now, wall_now),
     )

@@ -19,6 +19,9 @@ class IngressSettings(Settings):
     pacer_url: str = "http://127.0.0.1:8003"
     sender_url: str = "http://127.0.0.1:8004"
     simulator_url: str = "http://127.0.0.1:8090"
+    public_url: str | None = Field(default=None, pattern=r"^https?://[^\s/@]+(/[^\s]*)?$")
+    """The address at which gateways reach ingress, such as `https://spreader.example.com`. It makes `webhook_url` of a
+    profile complete. Without it, webhooks cannot be set from here."""
     body_bytes_max: PositiveInt = 8 * 1024 * 1024
     """The largest body of a request that sends or previews a message."""
     routed_wait_seconds: PositiveFloat = 2.0

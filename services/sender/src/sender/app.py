@@ -19,9 +19,11 @@ from sender.endpoints import CheckEndpoints, add_endpoints, add_hidden_id_endpoi
 from sender.gateways.cloud_api import CloudApiDriver
 from sender.gateways.credentials import Keyring
 from sender.gateways.driver import Driver, MediaSource
+from sender.gateways.evolution import DEVICE as EVOLUTION_DEVICE
 from sender.gateways.evolution import EvolutionDriver
 from sender.gateways.health_poller import HealthPoller, PollPeriod
 from sender.gateways.http_client import GatewayClient, Timeouts
+from sender.gateways.linked_device import LinkedDevice
 from sender.gateways.number_check import REMEMBERED_FOR, NumberChecker
 from sender.gateways.number_resolver import NumberResolver
 from sender.gateways.postgres import PostgresNumbers, PostgresPollSchedule, PostgresUploads
@@ -29,6 +31,7 @@ from sender.gateways.receipts import ReceiptHandler
 from sender.gateways.registration import ProfileRegistration
 from sender.gateways.simulator import SimulatorDriver
 from sender.gateways.uploads import UPLOAD_VALID_FOR, UploadCache
+from sender.gateways.waha import DEVICE as WAHA_DEVICE
 from sender.gateways.waha import WahaDriver
 from sender.ledger.backlog import BacklogGauges
 from sender.ledger.call_starts import CallStarts
@@ -39,6 +42,10 @@ from sender.ledger.outbox import OutcomeOutbox
 from sender.ledger.postgres import DeliveryLedger
 from sender.ledger.result_writer import ResultWriter
 from sender.ledger.retention import old_rows
+from sender.linking.cloud_api import CloudApiWebhookSetter
+from sender.linking.endpoints import LinkEndpoints, add_link_endpoints
+from sender.linking.evolution import EvolutionLinker
+from sender.linking.waha import WahaLinker
 from sender.settings import LEASE_MARGIN_SECONDS, SenderSettings
 from spreader.clock import Clock, clock_from_environment
 from spreader.consent import ConsentFollower, ConsentTable
@@ -160,8 +167,20 @@ def build(settings: SenderSettings) -> FastAPI:
     numbers = NumberChecker(number_store, drivers, clock, settings.sender_number_checks_per_hour)
     add_endpoints(app, CheckEndpoints(drivers, config, numbers, poller))
     add_hidden_id_endpoint(app, drivers, config)
+    add_link_endpoints(app, link_endpoints(driver_factory, check_client, config, poller))
     add_outcome_endpoint(app, LostOutcomes(engine, progress, clock))
     return app
+
+
+def link_endpoints(
+    factory: DriverFactory, client: GatewayClient, config: SenderConfigCache, poller: HealthPoller
+) -> LinkEndpoints:
+    """What links accounts and sets webhooks, with the connections of the checks."""
+    keyring, media, seconds = factory.keyring, factory.media, factory.settings.sender_file_seconds
+    waha = WahaLinker(LinkedDevice(client, keyring, media, seconds, *WAHA_DEVICE))
+    evolution = EvolutionLinker(LinkedDevice(client, keyring, media, seconds, *EVOLUTION_DEVICE))
+    webhooks = {"waha": waha, "evolution": evolution, "cloud_api": CloudApiWebhookSetter(client, keyring)}
+    return LinkEndpoints({"waha": waha, "evolution": evolution}, webhooks, config, poller)
 
 
 def build_receipts(settings: SenderSettings, engine: AsyncEngine, bus: KafkaBus) -> Sequence[Component]:

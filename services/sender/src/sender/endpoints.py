@@ -14,28 +14,13 @@ from sender.gateways.driver import Drivers
 from sender.gateways.health_poller import HealthPoller
 from sender.gateways.hidden_ids import number_behind
 from sender.gateways.number_check import NumberChecker, NumberResult
+from sender.gateways.requested_profile import RequestedProfile, same_access
 from sender.ledger.lost_outcomes import LostOutcomes
 from spreader.contract.answers import NumberCheckItem, NumberCheckResponse, ProfileCheckResponse
-from spreader.contract.configuration import Driver, Gateway, Profile
 from spreader.contract.ids import Id, PhoneNumber
 
 NUMBERS_MAX = 100
 RELEASES_MAX = 500
-NO_NUMBER = "0000000"
-"""A placeholder for the phone number. A profile that is being created may have none yet, and the check needs none."""
-
-
-class ProfileCheckRequest(BaseModel):
-    """The gateway to check. The profile need not exist yet."""
-
-    model_config = ConfigDict(hide_input_in_errors=True)
-
-    package_id: Id
-    profile_id: Id
-    driver: Driver
-    base_url: str
-    account: str
-    sealed: str | None = Field(default=None, repr=False)
 
 
 class NumberCheckRequest(BaseModel):
@@ -96,15 +81,12 @@ class CheckEndpoints:
     numbers: NumberChecker
     poller: HealthPoller
 
-    async def check_profile(self, request: ProfileCheckRequest) -> ProfileCheckResponse:
+    async def check_profile(self, request: RequestedProfile) -> ProfileCheckResponse:
         began = time.monotonic()
-        gateway = Gateway(
-            driver=request.driver, base_url=request.base_url, account=request.account, sealed=request.sealed
-        )
-        profile = Profile(profile_id=request.profile_id, name=request.profile_id, phone=NO_NUMBER, gateway=gateway)
+        profile = request.profile()
         check = await self.drivers[request.driver].check(profile)
         configured = self.config.profile(request.package_id, request.profile_id)
-        if check.reached and configured is not None and _same_access(configured.gateway, gateway):
+        if check.reached and configured is not None and same_access(configured.gateway, profile.gateway):
             # Report the check now, so that a lane closed for wrong credentials can open before the next scheduled
             # check.
             await self.poller.report(request.package_id, configured, check)
@@ -127,7 +109,7 @@ class CheckEndpoints:
 
 def add_endpoints(app: FastAPI, endpoints: CheckEndpoints) -> None:
     @app.post("/profiles/check")
-    async def check_profile(request: ProfileCheckRequest) -> ProfileCheckResponse:
+    async def check_profile(request: RequestedProfile) -> ProfileCheckResponse:
         return await endpoints.check_profile(request)
 
     @app.post("/numbers/check")
@@ -142,12 +124,6 @@ def add_hidden_id_endpoint(app: FastAPI, drivers: Drivers, config: SenderConfigC
         if profile is None:
             raise HTTPException(404, f"package {request.package_id} has no profile {request.profile_id}")
         return HiddenIdResponse(number=await number_behind(drivers, profile, request.hidden_id))
-
-
-def _same_access(configured: Gateway, checked: Gateway) -> bool:
-    """Whether the check used the same account at the same server, with the same credentials. `holder` does not matter,
-    because it does not belong to the access."""
-    return configured.model_copy(update={"holder": None}) == checked
 
 
 def _item(result: NumberResult) -> NumberCheckItem:

@@ -37,6 +37,8 @@ class GatewayAccount:
     engine: Engine = "NOWEB"
     """WAHA: the engine whose message formats the account uses."""
     behaviour: Behaviour = field(default_factory=Behaviour)
+    config: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
+    """The configuration that a caller of the gateway's own API has set: a WAHA session's, or an Evolution webhook."""
 
     @property
     def key(self) -> AccountKey:

@@ -9,12 +9,15 @@ from simulator.customer_messages import CustomerMessageStore
 from simulator.data_folder import DataFolder
 from simulator.endpoints.accounts import account_routes
 from simulator.endpoints.cloud_api import cloud_api_routes
+from simulator.endpoints.cloud_subscriptions import cloud_subscription_routes
 from simulator.endpoints.evolution import evolution_routes
+from simulator.endpoints.evolution_instances import evolution_instance_routes, evolution_webhook_routes
 from simulator.endpoints.faults import fault_routes
 from simulator.endpoints.ledger import ledger_routes
 from simulator.endpoints.problems import RequestProblem, install_error_handlers
 from simulator.endpoints.profiles import profile_routes
 from simulator.endpoints.waha import waha_routes
+from simulator.endpoints.waha_sessions import waha_session_routes
 from simulator.fault_registry import FaultRegistry
 from simulator.gateway import SimulatedGateway
 from simulator.send_ledger import SendLedger
@@ -58,8 +61,12 @@ def build(settings: SimulatorSettings, clock: Clock | None = None) -> FastAPI:
         profile_routes(gateway, accounts, ledger, webhook_caller),
         account_routes(accounts, gateway, whatsapp, webhook_caller, clock),
         cloud_api_routes(gateway, accounts, whatsapp, uploads, clock),
+        cloud_subscription_routes(accounts, webhook_caller),
         waha_routes(gateway, accounts, whatsapp),
+        waha_session_routes(gateway, accounts, whatsapp, clock),
         evolution_routes(gateway, accounts, whatsapp),
+        evolution_instance_routes(gateway, accounts, whatsapp, clock),
+        evolution_webhook_routes(accounts),
         fault_routes(fault_registry, clock),
         ledger_routes(ledger, sends_in_flight),
     ):

@@ -195,6 +195,8 @@ class WebhookCaller:
         """Call the account's webhook. Returns why the webhook did not accept the call, or None if it did."""
         if account is None or self._http is None:
             return _Refusal("the account is not registered")
+        if not account.webhook_url:  # a session that was created without a webhook
+            return None
         try:
             headers = {"Content-Type": "application/json", **(call.headers or {})}
             async with self._http.post(account.webhook_url, data=call.body, headers=headers) as answer:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from ingress.configuration.credentials import CredentialsSummary, credentials_summary
 from ingress.configuration.schemas import PackageForm, ProfileSettings
 from ingress.core.limits import SettingWarning, package_limit_warnings, profile_limit_warnings, resolve_limits
-from ingress.http.urls import webhook_path
+from ingress.http.urls import webhook_url
 from ingress.sql.configuration import PackageEntry, ProfileEntry
 from spreader.contract.answers import ProfileCheckResponse
 from spreader.contract.configuration import Driver, PackageLimits, ProfileLimits
@@ -90,7 +90,8 @@ def effective_limits(package: PackageEntry, row: ProfileEntry) -> ProfileLimits:
     return resolve_limits(ProfileLimits.model_validate(package.settings["profile_limits"]), row.settings["limits"])
 
 
-def profile_body(package: PackageEntry, row: ProfileEntry) -> dict[str, Any]:
+def profile_body(package: PackageEntry, row: ProfileEntry, public_url: str | None = None) -> dict[str, Any]:
+    """`public_url`: the address at which gateways reach this server. Without it, `webhook_url` is only a path."""
     gateway = row.settings["gateway"]
     shown = {name: gateway[name] for name in ("driver", "base_url", "account")}
     return {
@@ -99,7 +100,7 @@ def profile_body(package: PackageEntry, row: ProfileEntry) -> dict[str, Any]:
         "backup": False,  # settings that were stored before this field existed lack it
         **row.settings,
         "gateway": {**shown, "credentials": credentials_summary(gateway["driver"], gateway.get("sealed"))},
-        "webhook_url": webhook_path(gateway["driver"], row.package_id, row.profile_id),
+        "webhook_url": webhook_url(public_url, gateway["driver"], row.package_id, row.profile_id),
         "effective_limits": effective_limits(package, row),
         "paused": row.paused,
         "created_at": row.created_at,

@@ -73,6 +73,10 @@ class CredentialSealer:
         holder = {"holder": vault.name(credentials["access_token"])} if driver == "cloud_api" else {}
         return {"sealed": vault.seal(profile_id, {name: credentials[name] for name in NAMES[driver]}), **holder}
 
+    def seal_secrets(self, profile_id: str, secrets: Credentials) -> str:
+        """Other secrets of a profile, encrypted. `open` decrypts them too."""
+        return self._require_vault().seal(profile_id, secrets)
+
     def open(self, profile_id: str, sealed: str) -> Credentials:
         """The decrypted credentials. Raises `Undecryptable`."""
         self._require_vault()

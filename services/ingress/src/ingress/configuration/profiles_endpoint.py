@@ -53,6 +53,7 @@ class ProfilesEndpoint:
     sender: ServiceClient
     now: Now
     simulator_url: str
+    public_url: str | None = None
 
     async def create(self, package_id: PathId, request: Request) -> Response:
         form = request_body.parse(_NEW_PROFILE_FORM, await request_body.read(request, BODY_BYTES_MAX))
@@ -64,12 +65,14 @@ class ProfilesEndpoint:
     async def list(self, package_id: PathId, page_request: PageParameters, profile_id: OnlyProfiles = None) -> Response:
         after, limit = page_request.after or "", page_request.read_limit
         package, rows = await self.registry.profiles(package_id, after, limit, profile_id)
-        bodies = [profile_body(package, row) for row in rows]
+        bodies = [profile_body(package, row, self.public_url) for row in rows]
         return page_response(page_request, [row.profile_id for row in rows], bodies).render()
 
     async def get(self, package_id: PathId, profile_id: PathId) -> Response:
         package, row = await self.registry.profile(package_id, profile_id)
-        return ApiResponse(200, profile_body(package, row), {"ETag": profile_etag(package, row)}).render()
+        return ApiResponse(
+            200, profile_body(package, row, self.public_url), {"ETag": profile_etag(package, row)}
+        ).render()
 
     async def change(self, package_id: PathId, profile_id: PathId, request: Request) -> Response:
         patch = request_body.parse_object(await request_body.read(request, BODY_BYTES_MAX))
@@ -138,7 +141,7 @@ class ProfilesEndpoint:
             *await self._phone_warnings(row),
         ]
         body = {
-            **profile_body(package, row),
+            **profile_body(package, row, self.public_url),
             **({"check": check.result} if check else {}),
             "warnings": [asdict(warning) for warning in warnings],
         }
@@ -220,7 +223,7 @@ STORED_EXAMPLE: dict[str, Any] = {
         "account": "sales",
         "credentials": {"set": True, "names": ["api_key", "hmac_key"]},
     },
-    "webhook_url": "/api/v1/webhooks/waha/pkg_orders/profile_1",
+    "webhook_url": "https://spreader.example.com/api/v1/webhooks/waha/pkg_orders/profile_1",
     "effective_limits": {
         "per_hour": 15,
         "per_3_hours": 50,

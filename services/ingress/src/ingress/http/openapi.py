@@ -2,7 +2,7 @@
 the request bodies themselves."""
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.routing import APIRoute
@@ -57,6 +57,10 @@ _IF_MATCH = {
     "schema": {"type": "string"},
     "description": "The `ETag` that you have read. If somebody has changed it since, the answer is 412.",
 }
+
+
+class Endpoint(Protocol):
+    def routes(self) -> APIRouter: ...
 
 
 class DirectRoute(APIRoute):

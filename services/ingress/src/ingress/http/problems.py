@@ -69,6 +69,7 @@ COLUMN_UNCLEAR = ProblemKind(
 )
 CHANGED = ProblemKind("changed", 412, "Changed since it was read", ChangedMembers)
 IN_PROGRESS = ProblemKind("in-progress", 409, "Request with the same Idempotency-Key is still in progress")
+NOT_OFFERED = ProblemKind("not-offered", 409, "Gateway does not offer this")
 NOT_UNDOABLE = ProblemKind("not-undoable", 409, "Change cannot be undone")
 REPLY_NOT_SENT = ProblemKind("reply-not-sent", 409, "Reply was not sent", UnsentReplyMembers)
 TOO_LARGE = ProblemKind("too-large", 413, "Request body too large")
@@ -80,7 +81,7 @@ KINDS: Mapping[str, ProblemKind] = {
     kind.code: kind
     for kind in (
         *(MALFORMED, CURSOR, IDEMPOTENCY_KEY, UNAUTHORIZED, SIGNATURE, VERIFY_TOKEN, NOT_FOUND, METHOD_NOT_ALLOWED),
-        *(TAKEN, NO_PROFILE, NOT_CANCELLABLE, IN_PROGRESS, NOT_UNDOABLE, REPLY_NOT_SENT, COLUMN_UNCLEAR),
+        *(TAKEN, NO_PROFILE, NOT_CANCELLABLE, IN_PROGRESS, NOT_OFFERED, NOT_UNDOABLE, REPLY_NOT_SENT, COLUMN_UNCLEAR),
         *(CHANGED, TOO_LARGE, INVALID),
         *(KEY_REUSED, INTERNAL, GATEWAY, SECRET_KEYS, UNAVAILABLE),
     )

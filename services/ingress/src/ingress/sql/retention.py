@@ -36,6 +36,8 @@ def old_rows(keep_changes: timedelta) -> tuple[OldRows, ...]:
         OldRows("ingress.possible_opt_out", "noted_at", KEEP_POSSIBLE_OPT_OUTS),
         OldRows("ingress.hidden_id", "learned_at", KEEP_HIDDEN_IDS),
         OldRows("ingress.hidden_message", "kept_at", KEEP_HIDDEN_MESSAGES),
+        OldRows("ingress.link_attempt", "expires_at", timedelta(days=1)),
+        OldRows("ingress.webhook_check", "began_at", timedelta(days=1)),
     )
 
 

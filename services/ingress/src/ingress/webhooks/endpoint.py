@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal
 
@@ -13,6 +13,7 @@ from typing_extensions import TypedDict
 from ingress.configuration.config_cache import IngressConfigCache
 from ingress.configuration.credentials import CredentialSealer
 from ingress.configuration.registry import Registry
+from ingress.core.reports import AccountStatusReport
 from ingress.core.webhook_parsers import Refusal, WebhookCall, WebhookParser
 from ingress.core.webhook_parsers.cloud_api import is_verify_request
 from ingress.core.webhook_parsers.simulator import SimulatorMessage, SimulatorReceipt
@@ -23,6 +24,7 @@ from ingress.http.pagination import PathId
 from ingress.http.problems import SIGNATURE, VERIFY_TOKEN
 from ingress.http.responses import ApiResponse
 from ingress.http.urls import API
+from ingress.linking.webhook_arrivals import WebhookArrivals
 from ingress.metrics import WEBHOOK_REFUSALS
 from ingress.webhooks.account_index import ProfileAccount
 from ingress.webhooks.dispatcher import WebhookDispatcher
@@ -66,12 +68,13 @@ class WebhooksEndpoint:
     sealer: CredentialSealer
     dispatcher: WebhookDispatcher
     bodies: LargeBodies
-    turns: BodyTurns
-    """These turns are not those of the API, because anybody can send a large body to the address of a webhook."""
+    arrivals: WebhookArrivals
     now: Now
     wall_now: Now
     """Wall time. It is needed because gateways put wall time into their time stamps, even if the system's clock runs
     faster."""
+    turns: BodyTurns = field(default_factory=BodyTurns)
+    """These turns are not those of the API, because anybody can send a large body to the address of a webhook."""
 
     async def challenge(self, package_id: PathId, profile_id: PathId, request: Request) -> Response:
         """Returns the text `hub.challenge` if the call has our verify token.
@@ -83,6 +86,7 @@ class WebhooksEndpoint:
         if not is_verify_request(query, self.sealer.require(profile_id, account.gateway.sealed)):
             WEBHOOK_REFUSALS.labels("cloud_api", "verify_token").inc()
             raise Problem(VERIFY_TOKEN, "`hub.verify_token` is not the profile's `verify_token`.")
+        await self.arrivals.note(profile_id, about_account=True)
         return PlainTextResponse(query.get("hub.challenge", "")[:CHALLENGE_CHARACTERS_MAX])
 
     def report_handler(self, driver: Driver) -> Callable[..., Awaitable[Response]]:
@@ -100,6 +104,7 @@ class WebhooksEndpoint:
             if isinstance(reports, Problem):
                 raise reports
             await self.dispatcher.dispatch(account, parser, reports)
+            await self.arrivals.note(profile_id, any(isinstance(each.report, AccountStatusReport) for each in reports))
             return ApiResponse(200, {"status": "taken"}).render()
 
         return handle

@@ -17,13 +17,13 @@ from spreader.vault import Undecryptable
 
 BODY_BYTES_MAX = 136 * 2**20
 """Evolution API reads bodies of up to 136 MB (`main.ts` of 2.3.6)."""
+DEVICE = ("apikey", failure_table.EVOLUTION, BODY_BYTES_MAX)
+"""The header with the key, the failure table, and the largest body."""
 
 
 class EvolutionDriver:
     def __init__(self, client: GatewayClient, keyring: Keyring, media: MediaSource, file_seconds: float) -> None:
-        self._device = LinkedDevice(
-            client, keyring, media, file_seconds, "apikey", failure_table.EVOLUTION, BODY_BYTES_MAX
-        )
+        self._device = LinkedDevice(client, keyring, media, file_seconds, *DEVICE)
 
     async def prepare(self, delivery: Delivery, profile: Profile) -> PreparedSend | SendRefused:
         return await self._device.prepare(delivery, profile, lambda file: send_request(delivery, profile, file))

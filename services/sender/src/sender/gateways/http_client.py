@@ -52,6 +52,8 @@ class HttpResponse:
     retry_after: timedelta | None = None
     usage: str | None = None
     """Meta's header `X-Business-Use-Case-Usage`, which says how much of our rate limit is used."""
+    raw: bytes = field(default=b"", repr=False)
+    """The body as it came, for a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +164,7 @@ class GatewayClient:
                 text,
                 retry_after(response.headers.get("Retry-After", ""), wall_now()),
                 usage,
+                raw,
             )
 
     def _record_outcome(self, host: str, outcome: CallOutcome, probe: bool) -> None:

@@ -24,7 +24,7 @@ from spreader.contract.content import Content, TemplateContent, TextContent
 from spreader.media.safe_fetch import MediaRefused, MediaUnavailable
 from spreader.media.store import MediaFile
 from spreader.text.clean_text import CleanText, clean
-from spreader.vault import Undecryptable
+from spreader.vault import Credentials, Undecryptable
 
 FILES_AT_A_TIME = 8
 THREAD_FROM_BYTES = 256 * 1024
@@ -107,16 +107,33 @@ class LinkedDevice:
 
     async def get(self, profile: Profile, path: str) -> CallOutcome:
         """Raises `Undecryptable`."""
-        return await self._client.call(GatewayCall("GET", f"{base_url(profile)}{path}", self.headers(profile)))
+        return await self.call(profile, "GET", path)
 
     async def query(self, profile: Profile, path: str, body: Body) -> CallOutcome:
         """A POST that changes nothing; raises `Undecryptable`."""
-        call = GatewayCall("POST", f"{base_url(profile)}{path}", self.headers(profile), json=body)
-        return await self._client.call(call)
+        return await self.call(profile, "POST", path, body)
+
+    async def call(
+        self,
+        profile: Profile,
+        method: str,
+        path: str,
+        body: Body | None = None,
+        seconds: float | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> CallOutcome:
+        """Any call that sends no message; raises `Undecryptable`."""
+        all_headers = {**self.headers(profile), **(headers or {})}
+        url = f"{base_url(profile)}{path}"
+        return await self._client.call(GatewayCall(method, url, all_headers, json=body, seconds=seconds))
+
+    def credentials(self, profile: Profile) -> Credentials:
+        """Raises `Undecryptable`."""
+        return self._keyring.of(profile)
 
     def headers(self, profile: Profile) -> Mapping[str, str]:
         """Raises `Undecryptable`."""
-        return {self._key_header: self._keyring.of(profile)["api_key"]}
+        return {self._key_header: self.credentials(profile)["api_key"]}
 
     def error_answer(self, outcome: CallOutcome) -> GatewayAnswer:
         """The answer to a send whose outcome is not a success."""
@@ -168,7 +185,11 @@ def error_text(body: Any) -> str:
     """The gateway's error message. Some errors also contain a copy of the request. The copy is left out, because it
     contains the customer's number."""
     match body:
-        case {"response": {"message": message}} | {"exception": {"message": message}}:
+        case (
+            {"response": {"message": message}}
+            | {"exception": {"message": message}}
+            | {"error": {"message": message}}  # Meta
+        ):
             words = message
         case {"output": {"payload": {"message": message}}, "data": data}:  # an error of Baileys' library Boom
             words = f"{message} ({data})"

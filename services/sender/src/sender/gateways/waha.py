@@ -25,6 +25,8 @@ PATHS = {"image": "/api/sendImage", "voice": "/api/sendVoice", "document": "/api
 
 BODY_BYTES_MAX = 50 * 2**20
 """WAHA reads JSON bodies of up to 50 MB (seen with 2024.10), so a file may have about 37 MB."""
+DEVICE = ("X-Api-Key", failure_table.WAHA, BODY_BYTES_MAX)
+"""The header with the key, the failure table, and the largest body."""
 
 
 class WahaDriver:
@@ -37,9 +39,7 @@ class WahaDriver:
         numbers: NumberResolver,
     ) -> None:
         self._numbers = numbers
-        self._device = LinkedDevice(
-            client, keyring, media, file_seconds, "X-Api-Key", failure_table.WAHA, BODY_BYTES_MAX
-        )
+        self._device = LinkedDevice(client, keyring, media, file_seconds, *DEVICE)
 
     async def prepare(self, delivery: Delivery, profile: Profile) -> PreparedSend | SendRefused:
         prepared = await self._device.prepare(delivery, profile, lambda file: send_request(delivery, profile, file))

@@ -47,6 +47,8 @@ class Respond:
     body: Any = None
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     after: asyncio.Event | None = None
+    raw: bytes | None = None
+    """The body as bytes, instead of JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,8 @@ class GatewayServer:
             return web.Response()
         if answer.after is not None:
             await answer.after.wait()
+        if answer.raw is not None:
+            return web.Response(body=answer.raw, status=answer.status, content_type="image/png")
         if answer.body is None:
             return web.Response(status=answer.status, headers=answer.headers)
         return web.json_response(answer.body, status=answer.status, headers=answer.headers)

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-SessionStatus = Literal["working", "starting", "stopped", "unlinked", "failed"]
-"""`unlinked`: an operator must scan a QR code again."""
+SessionStatus = Literal["working", "starting", "stopped", "linking", "unlinked", "failed"]
+"""`linking`: the gateway shows a QR code. `unlinked`: the account was logged out, so somebody must link it again."""
 QuotaWarning = Literal["NONE", "FIRST_WARNING", "SECOND_WARNING", "CAPPED"]
 """WhatsApp's own levels of quota use."""
 QualityRating = Literal["GREEN", "YELLOW", "RED", "UNKNOWN"]

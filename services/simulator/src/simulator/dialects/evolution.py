@@ -1,5 +1,6 @@
 """Evolution dialect: webhook events without a signature or an id. They have one fixed header and are tried 10 times."""
 
+import base64
 import json
 import uuid
 from datetime import datetime, timedelta
@@ -7,6 +8,7 @@ from typing import Any, assert_never
 
 from simulator.accounts import GatewayAccount
 from simulator.core.customers import SimulatedReceipt
+from simulator.core.linking_codes import qr_png, qr_text
 from simulator.core.phone_numbers import chat_id
 from simulator.core.reports import (
     AccountDisabled,
@@ -32,6 +34,7 @@ STATES: dict[SessionStatus, tuple[str, int]] = {
     "working": ("open", 200),
     "starting": ("connecting", 200),
     "stopped": ("close", 428),
+    "linking": ("connecting", 200),
     "unlinked": ("close", 401),
     "failed": ("close", 500),
 }
@@ -92,7 +95,10 @@ class EvolutionDialect:
         match report:
             case SessionChanged(status, reason):
                 state, usual = STATES[status]
-                return _connection(account, state, reason or usual, connection_closed(reason or usual, now), now)
+                shown = (_qr_code(account, now),) if status == "linking" else ()
+                return *_connection(
+                    account, state, reason or usual, connection_closed(reason or usual, now), now
+                ), *shown
             case TemporarilyBanned(code, until):
                 seconds = str(max(0, int((until - now).total_seconds())))
                 error = connection_closed(TEMPORARY_BAN, now, {"code": str(code), "expire": seconds})
@@ -148,6 +154,13 @@ def _connection(account: GatewayAccount, state: str, reason: int, error: Json, n
         "disconnectionObject": json.dumps(error["lastDisconnect"]),
     }
     return update, _event(account, "status.instance", ended, now)
+
+
+def _qr_code(account: GatewayAccount, now: datetime) -> Json:
+    text = qr_text(account.account, now)
+    image = f"data:image/png;base64,{base64.b64encode(qr_png(text)).decode()}"
+    qrcode = {"instance": account.account, "pairingCode": None, "code": text, "base64": image}
+    return _event(account, "qrcode.updated", {"qrcode": qrcode}, now)
 
 
 def _event(account: GatewayAccount, event: str, data: Json, at: datetime) -> Json:

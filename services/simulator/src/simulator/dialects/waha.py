@@ -39,6 +39,7 @@ STATUS: dict[SessionStatus, str] = {
     "working": "WORKING",
     "starting": "STARTING",
     "stopped": "STOPPED",
+    "linking": "SCAN_QR_CODE",
     "unlinked": "SCAN_QR_CODE",
     "failed": "FAILED",
 }

@@ -64,13 +64,13 @@ def cloud_api_routes(
         async with request.form() as form:
             file = form.get("file")
             if not isinstance(file, UploadFile):
-                raise _refused("100", "The parameter file is required.")
+                raise refused("100", "The parameter file is required.")
             if form.get("messaging_product") != "whatsapp":
-                raise _refused("100", "(#100) The parameter messaging_product is required.")
+                raise refused("100", "(#100) The parameter messaging_product is required.")
             media_type = str(form.get("type") or file.content_type or "")
             sha256, size_bytes = await _digest_and_size(file)
         if "/" not in media_type or not 0 < size_bytes <= SIZE_LIMITS.get(media_type, DOCUMENT_BYTES_MAX):
-            raise _refused("131053", f"A file of the type {media_type!r} and {size_bytes} bytes cannot be uploaded.")
+            raise refused("131053", f"A file of the type {media_type!r} and {size_bytes} bytes cannot be uploaded.")
         upload = uploads.add(account.account, media_type, sha256, size_bytes, clock())
         return JSONResponse({"id": upload.media_id})
 
@@ -81,7 +81,7 @@ def cloud_api_routes(
         account = _account(accounts, number, request)
         names = tuple(fields.split(",")) if fields else FIELDS
         if unknown := [name for name in names if name not in MORE_FIELDS]:
-            raise _refused("100", f"(#100) Tried accessing nonexisting field ({unknown[0]})")
+            raise refused("100", f"(#100) Tried accessing nonexisting field ({unknown[0]})")
         info = _info(account, whatsapp)
         return JSONResponse({name: info[name] for name in dict.fromkeys(("id", *names))})
 
@@ -106,7 +106,7 @@ def failed(code: str, details: str | None = None, retry_after_seconds: float | N
     return JSONResponse({"error": error}, failure.status, headers)
 
 
-def _refused(code: str, details: str) -> GatewayErrorResponse:
+def refused(code: str, details: str) -> GatewayErrorResponse:
     return GatewayErrorResponse(failed(code, details))
 
 
@@ -114,16 +114,16 @@ def _account(accounts: AccountRegistry, number: str, request: Request) -> Gatewa
     """The account, if the token is valid for it. The token is checked before anything else, as Meta does."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     account = accounts.get(AccountKey("cloud_api", number))
-    if account is not None and scheme == "Bearer" and _is_token_of(token, account):
+    if account is not None and scheme == "Bearer" and is_token_of(token, account):
         return account
     others = (other for other in accounts.all() if other.driver == "cloud_api")
-    if scheme != "Bearer" or not any(_is_token_of(token, other) for other in others):
-        raise _refused("190", "Invalid OAuth access token - Cannot parse access token")
+    if scheme != "Bearer" or not any(is_token_of(token, other) for other in others):
+        raise refused("190", "Invalid OAuth access token - Cannot parse access token")
     details = f"Object with ID '{number}' does not exist, cannot be loaded due to missing permissions"
-    raise _refused("100", f"Unsupported request. {details}")
+    raise refused("100", f"Unsupported request. {details}")
 
 
-def _is_token_of(token: str, account: GatewayAccount) -> bool:
+def is_token_of(token: str, account: GatewayAccount) -> bool:
     return secrets.compare_digest(token.encode(), account.credentials["access_token"].encode())
 
 
@@ -138,7 +138,7 @@ def _message(raw: bytes) -> CloudMessage:
     try:
         return MESSAGE.validate_json(raw)
     except ValidationError as error:
-        raise _refused(*first_error(error)) from None
+        raise refused(*first_error(error)) from None
 
 
 def _files(uploads: MediaUploads, account: GatewayAccount, message: CloudMessage, clock: Clock) -> dict[str, str]:
@@ -147,11 +147,11 @@ def _files(uploads: MediaUploads, account: GatewayAccount, message: CloudMessage
         return {}
     upload = uploads.find(account.account, message.file.id, clock())
     if upload is None:
-        raise _refused("131053", f"The media id {message.file.id} is not one of this number's, or has expired.")
+        raise refused("131053", f"The media id {message.file.id} is not one of this number's, or has expired.")
     kind = getattr(message, "type", "")
     fits = upload.type not in SIZE_LIMITS if kind == "document" else upload.type.startswith(f"{kind}/")
     if not fits and not (kind == "document" and upload.type.startswith("image/")):
-        raise _refused("131053", f"Unsupported {kind} mime type {upload.type}.")
+        raise refused("131053", f"Unsupported {kind} mime type {upload.type}.")
     return {upload.media_id: f"sha256:{upload.sha256}"}
 
 

@@ -52,17 +52,17 @@ def evolution_routes(gateway: SimulatedGateway, accounts: AccountRegistry, whats
 
     @routes.get("/instance/connectionState/{instance}")
     async def state(instance: str, request: Request) -> JSONResponse:
-        account = _account(accounts, instance, request)
+        account = evolution_account(accounts, instance, request)
         state, _ = STATES[whatsapp.session(account)]
         return JSONResponse({"instance": {"instanceName": account.account, "state": state}})
 
     @routes.post("/chat/whatsappNumbers/{instance}")
     async def check_numbers(instance: str, request: Request) -> JSONResponse:
-        account = _account(accounts, instance, request)
+        account = evolution_account(accounts, instance, request)
         try:
             numbers = EvolutionNumberCheck.model_validate_json(await request.body()).numbers
         except ValidationError as error:
-            raise GatewayErrorResponse(_error(400, error_texts(error))) from None
+            raise GatewayErrorResponse(error_response(400, error_texts(error))) from None
         plain = [number.split("@")[0] for number in numbers]
         known = {number: whatsapp.known_number(account, number) for number in plain}
         return JSONResponse(
@@ -79,14 +79,14 @@ def _sender(
     form: type[EvolutionSend], gateway: SimulatedGateway, accounts: AccountRegistry, whatsapp: WhatsAppNetwork
 ) -> Any:
     async def send(instance: str, request: Request) -> JSONResponse:
-        account = _account(accounts, instance, request)
+        account = evolution_account(accounts, instance, request)
         try:
             sent = form.model_validate_json(await request.body())
             content = sent.content()
         except InvalidMedia:
             return failed("media", account, "")
         except ValidationError as error:
-            return _error(400, error_texts(error))
+            return error_response(400, error_texts(error))
         recipient = sent.recipient
         if recipient is None:
             return failed("no_whatsapp", account, sent.number)
@@ -114,24 +114,28 @@ def failed(
         case _:
             title = failure.title if failure.transport_only else f"Error: {failure.title}"
             message = [f"{title} ({code})" if code.isdecimal() else title]
-    return _error(failure.status, message, retry_after_seconds)
+    return error_response(failure.status, message, retry_after_seconds)
 
 
-def _error(status: int, message: Any, retry_after_seconds: float | None = None) -> JSONResponse:
+def error_response(status: int, message: Any, retry_after_seconds: float | None = None) -> JSONResponse:
     headers = {} if retry_after_seconds is None else {"Retry-After": str(math.ceil(retry_after_seconds))}
     body = {"status": status, "error": REASONS.get(status, "Internal Server Error"), "response": {"message": message}}
     return JSONResponse(body, status, headers)
 
 
-def _account(accounts: AccountRegistry, instance: str, request: Request) -> GatewayAccount:
+def evolution_account(accounts: AccountRegistry, instance: str, request: Request) -> GatewayAccount:
     """The account, if the key is valid for it. The instance is checked before the key, as Evolution does."""
     account = accounts.get(AccountKey("evolution", instance))
     key = request.headers.get("apikey", "")
     if account is None:
-        raise GatewayErrorResponse(_error(404, [f'The "{instance}" instance does not exist']))
-    if not secrets.compare_digest(key.encode(), account.credentials["api_key"].encode()):
-        raise GatewayErrorResponse(_error(401, "Unauthorized"))
+        raise GatewayErrorResponse(error_response(404, [f'The "{instance}" instance does not exist']))
+    if not is_key(key, account):
+        raise GatewayErrorResponse(error_response(401, "Unauthorized"))
     return account
+
+
+def is_key(key: str, account: GatewayAccount) -> bool:
+    return secrets.compare_digest(key.encode(), account.credentials["api_key"].encode())
 
 
 def _existence(account: GatewayAccount, number: str, exists: bool, known: str) -> dict[str, Any]:

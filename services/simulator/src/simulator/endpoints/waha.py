@@ -54,14 +54,14 @@ def waha_routes(gateway: SimulatedGateway, accounts: AccountRegistry, whatsapp: 
 
     @routes.get("/api/sessions/{session}")
     async def session(session: str, request: Request) -> JSONResponse:
-        account = _account(accounts, session, request)
-        return JSONResponse(_session(account, STATUS[whatsapp.session(account)]))
+        account = waha_account(accounts, session, request)
+        return JSONResponse(session_body(account, STATUS[whatsapp.session(account)]))
 
     @routes.get("/api/contacts/check-exists")
     async def check_exists(phone: str, session: str, request: Request) -> JSONResponse:
-        account = _account(accounts, session, request)
+        account = waha_account(accounts, session, request)
         if not (phone.isdecimal() and 7 <= len(phone) <= 15):
-            raise GatewayErrorResponse(_bad_request(["phone must be digits"]))
+            raise GatewayErrorResponse(bad_request(["phone must be digits"]))
         if not whatsapp.is_on_whatsapp(account, phone):
             return JSONResponse({"numberExists": False})
         known = whatsapp.known_number(account, phone)
@@ -75,7 +75,7 @@ def _sender(
 ) -> Any:
     async def send(request: Request) -> JSONResponse:
         sent = _form(form, name, await request.body(), accounts, request)
-        account = _account(accounts, sent.session, request)
+        account = waha_account(accounts, sent.session, request)
         recipient = sent.recipient
         if recipient is None:
             return failed("no_whatsapp", account)
@@ -117,27 +117,27 @@ def failed(
 
 def _form(form: type[WahaSend], name: str, raw: bytes, accounts: AccountRegistry, request: Request) -> WahaSend:
     """The posted form. The key is checked first, as WAHA does."""
-    _check_key(accounts, request)
+    check_key(accounts, request)
     try:
         sent = form.model_validate_json(raw)
     except ValidationError as error:
-        raise GatewayErrorResponse(_bad_request(error_texts(error))) from None
+        raise GatewayErrorResponse(bad_request(error_texts(error))) from None
     file = getattr(sent, "file", None)
     fits = file is None or file.mimetype.startswith(CODECS.get(name, ""))
     if not fits and not getattr(sent, "convert", False):
-        raise GatewayErrorResponse(_bad_request([f"file.mimetype: {name} takes {CODECS[name]}"]))
+        raise GatewayErrorResponse(bad_request([f"file.mimetype: {name} takes {CODECS[name]}"]))
     return sent
 
 
-def _check_key(accounts: AccountRegistry, request: Request) -> str:
+def check_key(accounts: AccountRegistry, request: Request) -> str:
     key = request.headers.get("X-Api-Key", "")
     if not any(_is_key_of(key, account) for account in accounts.all() if account.driver == "waha"):
         raise GatewayErrorResponse(JSONResponse({"message": "Unauthorized", "statusCode": 401}, 401))
     return key
 
 
-def _account(accounts: AccountRegistry, session: str, request: Request) -> GatewayAccount:
-    key = _check_key(accounts, request)
+def waha_account(accounts: AccountRegistry, session: str, request: Request) -> GatewayAccount:
+    key = check_key(accounts, request)
     account = accounts.get(AccountKey("waha", session))
     if account is None:
         message = f'Session "{session}" does not exist'
@@ -151,12 +151,13 @@ def _is_key_of(key: str, account: GatewayAccount) -> bool:
     return secrets.compare_digest(key.encode(), account.credentials["api_key"].encode())
 
 
-def _bad_request(message: list[str]) -> JSONResponse:
+def bad_request(message: list[str]) -> JSONResponse:
     return JSONResponse({"message": message, "error": "Bad Request", "statusCode": 400}, 400)
 
 
-def _session(account: GatewayAccount, status: str) -> dict[str, Any]:
-    config = {"metadata": {"profile.id": account.profile_id}, "webhooks": [{"url": account.webhook_url}]}
+def session_body(account: GatewayAccount, status: str) -> dict[str, Any]:
+    usual = {"metadata": {"profile.id": account.profile_id}, "webhooks": [{"url": account.webhook_url}]}
+    config = account.config or usual
     engine = {"engine": account.engine}
     return {"name": account.account, "status": status, "config": config, "me": own_contact(account), "engine": engine}
 

@@ -1,0 +1,1 @@
+"""Linking: links accounts at their gateways, and sets and verifies their webhooks."""

@@ -1,0 +1,1 @@
+"""Linking: links accounts at WAHA and Evolution, logs them out, and sets the webhooks of gateways."""
