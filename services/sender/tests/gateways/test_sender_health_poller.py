@@ -85,6 +85,42 @@ async def test_each_gateway_state_has_its_session_state(
     assert (checked.session, checked.ok) == (session, session == "working")
 
 
+@pytest.mark.parametrize(
+    ("code", "session"), [(401, "unlinked"), (402, "failed"), (403, "failed"), (406, "failed"), (428, "stopped")]
+)
+async def test_a_closed_instance_of_evolution_is_told_apart_by_its_reason(
+    drivers: dict[str, Driver], server: GatewayServer, code: int, session: str
+) -> None:
+    instance = {"name": "shop 1", "connectionStatus": "close", "disconnectionReasonCode": code}
+    server.will(Respond(200, {"instance": {"state": "close"}}), Respond(200, [instance]))
+    checked = await drivers["evolution"].check(profile_at("evolution", server.base_url))
+    assert (checked.session, checked.code, checked.ok) == (session, str(code), False)
+    assert server.requests[1].path == "/instance/fetchInstances?instanceName=shop%201"
+    # While Evolution connects again by itself, its database does not say `close`, but may contain an older reason.
+    server.will(
+        Respond(200, {"instance": {"state": "close"}}), Respond(200, [{**instance, "connectionStatus": "open"}])
+    )
+    assert (await drivers["evolution"].check(profile_at("evolution", server.base_url))).session == "stopped"
+
+
+async def test_wahas_lock_and_quota_are_reported_when_they_change(
+    engine: AsyncEngine, drivers: dict[str, Driver], server: GatewayServer
+) -> None:
+    bus, clock = MemoryBus(NOON), ManualClock(NOON)
+    poller = poller_of(engine, drivers, bus, clock)
+    poller.on_change("pkg", configured(profile_at("waha", server.base_url)))
+    lock = {"isActive": True, "enforcementType": "DEFAULT", "timeEnforcementEnds": int(NOON.timestamp())}
+    capping = {"total_quota": 100, "used_quota": 7, "capping_status": "FIRST_WARNING"}
+    for me in ({}, {"reachoutTimelock": lock}, {"reachoutTimelock": lock, "messageCapping": capping}, {}):
+        server.will(Respond(200, {"status": "WORKING", "me": {"id": "1@c.us", **me}}))
+        await poller.poll_due()
+    reports = bus.of(ProfileReported)
+    assert [each.restriction and each.restriction.lanes for each in reports] == [None, ("open",), ("open",), None]
+    assert [each.quota and each.quota.used for each in reports] == [None, None, 7, None]
+    assert reports[1].restriction is not None
+    assert reports[1].restriction.until == NOON
+
+
 async def test_two_senders_share_the_checks_and_skip_simulators(
     engine: AsyncEngine, drivers: dict[str, Driver], server: GatewayServer
 ) -> None:

@@ -11,7 +11,9 @@ from spreader.contract.events import FailureClass, Quality, Quota, Restriction, 
 from spreader.text.clean_text import SafeText
 
 ReceiptStatus = Literal["acknowledged", "delivered", "read", "failed"]
-IgnoredReason = Literal["gateway_error", "group", "no_number", "no_news", "not_for_us", "unknown_event"]
+IgnoredReason = Literal[
+    "gateway_error", "group", "no_number", "no_news", "not_for_us", "repeated", "unknown_event"
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

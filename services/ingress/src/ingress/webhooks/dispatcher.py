@@ -5,7 +5,7 @@ All events are in Kafka, and all effects in Postgres, before the gateway gets it
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import assert_never
 
 from ingress.configuration.credentials import CredentialSealer
@@ -35,6 +35,7 @@ from ingress.webhooks.account_index import AccountIndex, ProfileAccount
 from ingress.webhooks.hidden_ids import HiddenIds
 from ingress.webhooks.number_changes import NumberChanges
 from ingress.webhooks.receipt_groups import ReceiptGroups
+from ingress.webhooks.repeated_states import RepeatedStates
 from spreader.contract.configuration import Driver
 from spreader.contract.events import ProfileReported
 from spreader.http.problems import Problem
@@ -64,6 +65,7 @@ class WebhookDispatcher:
     hidden_ids: HiddenIds
     number_changes: NumberChanges
     sealer: CredentialSealer
+    states: RepeatedStates = field(default_factory=RepeatedStates)
 
     async def dispatch(
         self, called: ProfileAccount, parser: WebhookParser, addressed_reports: Sequence[AddressedReport]
@@ -96,7 +98,11 @@ class WebhookDispatcher:
                         pass
                     case _:
                         assert_never(report)
-        await asyncio.gather(self._take(receipts), self.bus.publish(*statuses))
+        new_statuses = [status for status in statuses if not self.states.is_repeat(status)]
+        WEBHOOKS_IGNORED.labels(called.gateway.driver, "repeated").inc(len(statuses) - len(new_statuses))
+        await asyncio.gather(self._take(receipts), self.bus.publish(*new_statuses))
+        for status in new_statuses:
+            self.states.on_published(status)
 
     async def _take(self, receipts: Sequence[ProfileReceipt]) -> None:
         for start in range(0, len(receipts), REPORTS_A_STEP):

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from spreader.contract.events import Quality, SessionState
+from spreader.contract.events import Quality, Quota, Restriction, SessionState
 from spreader.text.clean_text import SafeText, clean
 
 WAHA: Mapping[str, SessionState] = {
@@ -23,6 +23,9 @@ EVOLUTION: Mapping[str, SessionState] = {
     "refused": "unlinked",
 }
 """The states by the `state` that Evolution API reports of an instance."""
+ENDED: Mapping[int, SessionState] = {401: "unlinked", 402: "failed", 403: "failed", 406: "failed"}
+"""The states by the code with which WhatsApp ended a connection for good: logged out, banned for a while, locked, and
+banned. Evolution API shows the state `close` for all of them."""
 CLOUD_API: Mapping[str, SessionState] = {
     "CONNECTED": "working",
     "FLAGGED": "working",
@@ -49,6 +52,8 @@ class ProfileCheck:
     session: SessionState | None = None
     quality: Quality | None = None
     code: SafeText | None = None
+    restriction: Restriction | None = None
+    quota: Quota | None = None
     reached: bool = True
     """Whether the gateway answered. If not, the check says nothing about the profile."""
 

@@ -1,5 +1,7 @@
 """Evolution driver: sends through instances of Evolution API (WhatsApp Web, by Baileys)."""
 
+from dataclasses import replace
+
 from sender.core import failure_table, session_states
 from sender.core.delivery import Delivery, quoted_message_id
 from sender.core.file_names import file_name
@@ -47,10 +49,22 @@ class EvolutionDriver:
         except Undecryptable as error:
             return ProfileCheck(False, clean(str(error)), "failed", code="credentials")
         match outcome:
+            case HttpResponse(200, {"instance": {"state": "close"}}):
+                return await self._closed_check(profile)
             case HttpResponse(200, {"instance": {"state": str(state)}}):
                 return session_check(session_states.EVOLUTION.get(state), state)
             case _:
                 return self._device.failed_check(outcome)
+
+    async def _closed_check(self, profile: Profile) -> ProfileCheck:
+        """The check of a closed instance. Only the list of instances says why a connection has ended for good."""
+        path = f"/instance/fetchInstances?instanceName={session_name(profile)}"
+        match await self._device.get(profile, path):
+            case HttpResponse(200, [{"connectionStatus": "close", "disconnectionReasonCode": int(code)}, *_]):
+                state = session_states.ENDED.get(code, "stopped")
+                return replace(session_check(state, f"close, {code}"), code=clean_id(str(code)))
+            case _:
+                return session_check("stopped", "close")
 
     async def check_number(self, profile: Profile, number: str) -> NumberCheck:
         try:

@@ -116,6 +116,8 @@ class HealthPoller:
                 report_id=report_id,
                 session=check.session,
                 quality=check.quality,
+                restriction=check.restriction,
+                quota=check.quota,
                 code=check.code,
                 evidence=f"the sender asked the profile's gateway: {check.detail}",
                 at=self._now(),
@@ -153,8 +155,15 @@ class HealthPoller:
 
     def _updated(self, polled: PolledProfile, check: ProfileCheck) -> PolledProfile:
         """The row after a report; unchanged if the gateway was not reached or the state needs no report."""
-        now, state = self._now(), f"{check.session}/{check.quality}/{check.code}"
+        now, state = self._now(), _state(check)
         repeat_due = polled.reported_at is None or now - polled.reported_at >= REPEAT
         if not check.reached or (state == polled.reported and not repeat_due):
             return polled
         return replace(polled, reported=state, reported_at=now, reports=polled.reports + 1)
+
+
+def _state(check: ProfileCheck) -> str:
+    """What is compared with the last report."""
+    state = f"{check.session}/{check.quality}/{check.code}"
+    limits = [each.model_dump_json() for each in (check.restriction, check.quota) if each is not None]
+    return "/".join([state, *limits])

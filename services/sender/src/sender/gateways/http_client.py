@@ -5,6 +5,7 @@ the request may have arrived. The texts of exceptions are dropped, since they ma
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -197,15 +198,22 @@ def _json(raw: bytes) -> Any:
         return None
 
 
+def _date(text: str) -> datetime | None:
+    """A date in one of the three forms of HTTP (RFC 9110, 5.6.7), or in ISO 8601."""
+    for parse in (parsedate_to_datetime, datetime.fromisoformat):
+        with contextlib.suppress(ValueError, TypeError, OverflowError):
+            return parse(text.strip())
+    return None
+
+
 def retry_after(header: str, now: datetime) -> timedelta | None:
     """The wait that the header `Retry-After` asks for, in seconds or until a date (RFC 9110, 10.2.3), at most
     `RETRY_AFTER_MAX`. None: it asks for none, or the text has another form."""
     try:
         wait = timedelta(seconds=float(header[:RETRY_AFTER_DIGITS_MAX]))
     except (ValueError, OverflowError):
-        try:
-            until = parsedate_to_datetime(header)
-        except (ValueError, TypeError, OverflowError):
+        until = _date(header)
+        if until is None:
             return None
         wait = (until if until.tzinfo else until.replace(tzinfo=UTC)) - now
     return min(wait, RETRY_AFTER_MAX) if wait > timedelta(0) else None

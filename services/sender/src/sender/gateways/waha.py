@@ -8,6 +8,7 @@ from sender.core import failure_table, session_states
 from sender.core.delivery import Delivery, quoted_message_id
 from sender.core.file_names import VOICE, file_name
 from sender.core.gateway_answer import GatewayAnswer, LookupResult, LookupUnsupported, SendAccepted, SendRefused
+from sender.core.linked_limits import active_lock, new_chat_quota
 from sender.core.session_states import ProfileCheck, session_check
 from sender.gateways.credentials import Keyring
 from sender.gateways.driver import MediaSource, NumberCheck, PreparedSend
@@ -69,8 +70,11 @@ class WahaDriver:
         except Undecryptable as error:
             return ProfileCheck(False, clean(str(error)), "failed", code="credentials")
         match outcome:
-            case HttpResponse(200, {"status": str(status)}):
-                return session_check(session_states.WAHA.get(status), status)
+            case HttpResponse(200, {"status": str(status)} as session):
+                check = session_check(session_states.WAHA.get(status), status)
+                me = session.get("me") if isinstance(session.get("me"), dict) else {}
+                lock, quota = active_lock(me.get("reachoutTimelock")), new_chat_quota(me.get("messageCapping"))
+                return replace(check, restriction=lock, quota=quota)
             case _:
                 return self._device.failed_check(outcome)
 

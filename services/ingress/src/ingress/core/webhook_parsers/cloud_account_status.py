@@ -52,7 +52,7 @@ def account_status_reports(entry: UntrustedJson, change: UntrustedJson, now: dat
             ]
         case "account_alerts":
             return [_alert(value, digest, at)]
-        case "message_template_status_update" | "message_template_quality_update":
+        case "message_template_status_update" | "message_template_quality_update" | "template_category_update":
             return [_template(value, field, digest, at)]
         case _:
             return [AddressedReport(Ignored("unknown_event"))]
@@ -131,6 +131,10 @@ def _template(value: UntrustedJson, field: str, digest: str, at: datetime) -> Ad
         event, reason = value["event"].text or "?", value["reason"].text
         evidence = f"template {template} is {event.lower()}{f': {reason}' if reason and reason != 'NONE' else ''}"
         return AddressedReport(_status(report_id, f"Meta: {evidence}", at, f"template {event}"))
+    if field == "template_category_update":
+        old, new = value["previous_category"].text or "?", value["new_category"].text or "?"
+        evidence = f"template {template} went from the category {old} to {new}, which changes its price and its caps"
+        return AddressedReport(_status(report_id, f"Meta: {evidence}", at, f"template category {new}"))
     before, after = value["previous_quality_score"].text or "?", value["new_quality_score"].text or "?"
     evidence = f"the quality of template {template} went from {before} to {after}"
     return AddressedReport(_status(report_id, f"Meta: {evidence}", at, f"template quality {after}"))
