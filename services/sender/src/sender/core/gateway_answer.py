@@ -47,6 +47,9 @@ GatewayAnswer = SendAccepted | SendRefused | SendInDoubt
 @dataclass(frozen=True, slots=True)
 class MessageFound:
     gateway_message_id: SafeText | None
+    by_text: bool = False
+    """Whether the message was recognised by its recipient and text, and not by our delivery id. Then it is proof only
+    if no other delivery can be meant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,8 @@ class MessageNotFound:
 
 @dataclass(frozen=True, slots=True)
 class LookupUnsupported:
-    """This gateway has no lookup by our delivery id."""
+    """This gateway has no lookup by our delivery id, and a lookup by text has not found the message. That does not
+    prove that it was not sent."""
 
     reason: SafeText
 

@@ -32,7 +32,15 @@ from sender.core.decision import (
     too_late,
     with_doubt,
 )
-from sender.core.gateway_answer import GatewayAnswer, SendAccepted, SendInDoubt, SendRefused
+from sender.core.found_message import CLOCK_ERROR_MAX, asked_at, forms_of
+from sender.core.gateway_answer import (
+    GatewayAnswer,
+    LookupUnsupported,
+    MessageFound,
+    SendAccepted,
+    SendInDoubt,
+    SendRefused,
+)
 from sender.dispatch.claim_permit import ClaimPermit, PermitState
 from sender.dispatch.consent_check import ConsentCheck
 from sender.gateways.call_permit import requiring
@@ -115,10 +123,17 @@ class AttemptRunner:
         """Asks the gateway whether an earlier claim sent the delivery. If the decision is to send it, sends it now."""
         IN_DOUBT.labels(self.ledger.lane).inc()
         lookup = await driver.find(claim.delivery, profile)
+        if isinstance(lookup, MessageFound) and lookup.by_text and not await self._is_only_delivery(claim):
+            lookup = LookupUnsupported("the gateway shows such a message, but another delivery may be meant")
         decision = decide_in_doubt(lookup, self._state(claim, doubtful=True))
         if isinstance(decision, SendNow):
             return await self._send(replace(claim, in_doubt=decision.doubtful), profile, driver, decision.doubtful)
         return decision
+
+    async def _is_only_delivery(self, claim: Claim) -> bool:
+        """Whether the profile has had no other delivery to this recipient since this one was to be sent."""
+        passed = (self.now() - asked_at(claim.delivery)) / self.speed + CLOCK_ERROR_MAX
+        return await self.ledger.is_only_delivery(claim.delivery, forms_of(claim.delivery.recipient), passed)
 
     async def _send(self, claim: Claim, profile: Profile, driver: Driver, doubtful: bool) -> Decision:
         if claim.cancelled:

@@ -1,11 +1,20 @@
 """Evolution driver: sends through instances of Evolution API (WhatsApp Web, by Baileys)."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 from sender.core import failure_table, session_states
 from sender.core.delivery import Delivery, quoted_message_id
 from sender.core.file_names import file_name
-from sender.core.gateway_answer import GatewayAnswer, LookupResult, LookupUnsupported, SendAccepted, SendRefused
+from sender.core.found_message import CLOCK_MARGIN, asked_at, evolution_messages, found_message, text_of
+from sender.core.gateway_answer import (
+    GatewayAnswer,
+    LookupResult,
+    LookupUnsupported,
+    MessageFound,
+    SendAccepted,
+    SendRefused,
+)
 from sender.core.session_states import ProfileCheck, session_check
 from sender.gateways.credentials import Keyring
 from sender.gateways.driver import MediaSource, NumberCheck, PreparedSend
@@ -17,6 +26,8 @@ from spreader.media.store import MediaFile
 from spreader.text.clean_text import clean, clean_id
 from spreader.vault import Undecryptable
 
+FOUND_MAX = 100
+"""The most sent messages that a lookup reads, the newest first."""
 BODY_BYTES_MAX = 136 * 2**20
 """Evolution API reads bodies of up to 136 MB (`main.ts` of 2.3.6)."""
 DEVICE = ("apikey", failure_table.EVOLUTION, BODY_BYTES_MAX)
@@ -41,7 +52,21 @@ class EvolutionDriver:
                 return self._device.error_answer(outcome)
 
     async def find(self, delivery: Delivery, profile: Profile) -> LookupResult:
-        return LookupUnsupported("Evolution API has no lookup by our delivery id")
+        """Evolution stores a message only after it has sent it. So a message that is not found may have been sent."""
+        if text_of(delivery) is None:
+            return LookupUnsupported("Evolution API has no lookup by our delivery id")
+        since = (asked_at(delivery) - CLOCK_MARGIN).isoformat()
+        until = (asked_at(delivery) + timedelta(days=1)).isoformat()  # it takes both times or none
+        where = {"key": {"fromMe": True}, "messageTimestamp": {"gte": since, "lte": until}}
+        path, body = f"/chat/findMessages/{session_name(profile)}", {"where": where, "offset": FOUND_MAX}
+        try:
+            outcome = await self._device.query(profile, path, body)
+        except Undecryptable as error:
+            return LookupUnsupported(clean(str(error)))
+        found = found_message(delivery, evolution_messages(outcome.body)) if isinstance(outcome, HttpResponse) else None
+        if found is None:
+            return LookupUnsupported("Evolution API has no lookup by our delivery id, and shows no such message")
+        return MessageFound(clean_id(found), by_text=True)
 
     async def check(self, profile: Profile) -> ProfileCheck:
         try:

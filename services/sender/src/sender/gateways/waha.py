@@ -7,7 +7,15 @@ from urllib.parse import quote
 from sender.core import failure_table, session_states
 from sender.core.delivery import Delivery, quoted_message_id
 from sender.core.file_names import VOICE, file_name
-from sender.core.gateway_answer import GatewayAnswer, LookupResult, LookupUnsupported, SendAccepted, SendRefused
+from sender.core.found_message import found_message, text_of, waha_messages
+from sender.core.gateway_answer import (
+    GatewayAnswer,
+    LookupResult,
+    LookupUnsupported,
+    MessageFound,
+    SendAccepted,
+    SendRefused,
+)
 from sender.core.linked_limits import active_lock, new_chat_quota
 from sender.core.session_states import ProfileCheck, session_check
 from sender.gateways.credentials import Keyring
@@ -22,8 +30,8 @@ from spreader.text.clean_text import CleanText, clean, clean_id
 from spreader.vault import Undecryptable
 
 PATHS = {"image": "/api/sendImage", "voice": "/api/sendVoice", "document": "/api/sendFile", "video": "/api/sendVideo"}
-
-
+FOUND_MAX = 50
+"""The most messages of a chat that a lookup reads, the newest first."""
 BODY_BYTES_MAX = 50 * 2**20
 """WAHA reads JSON bodies of up to 50 MB (seen with 2024.10), so a file may have about 37 MB."""
 DEVICE = ("X-Api-Key", failure_table.WAHA, BODY_BYTES_MAX)
@@ -62,7 +70,21 @@ class WahaDriver:
         return self._device.error_answer(outcome)
 
     async def find(self, delivery: Delivery, profile: Profile) -> LookupResult:
-        return LookupUnsupported("WAHA has no lookup by our delivery id")
+        """WAHA shows the messages of a chat, except with the engine NOWEB without its store. A message that it does not
+        show may have been sent."""
+        if text_of(delivery) is None:
+            return LookupUnsupported("WAHA has no lookup by our delivery id")
+        chat = quote(chat_id(delivery.recipient), safe="")
+        path = f"/api/{session_name(profile)}/chats/{chat}/messages?limit={FOUND_MAX}&downloadMedia=false"
+        try:
+            outcome = await self._device.get(profile, path)
+        except Undecryptable as error:
+            return LookupUnsupported(clean(str(error)))
+        messages = waha_messages(outcome.body, message_id) if isinstance(outcome, HttpResponse) else ()
+        found = found_message(delivery, messages)
+        if found is None:
+            return LookupUnsupported("WAHA has no lookup by our delivery id, and shows no such message")
+        return MessageFound(clean_id(found), by_text=True)
 
     async def check(self, profile: Profile) -> ProfileCheck:
         try:

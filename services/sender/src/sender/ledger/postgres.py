@@ -34,6 +34,7 @@ from sender.ledger.sql import (
     CLAIM,
     DUE_WORK,
     INSERT_DELIVERIES,
+    IS_ONLY_DELIVERY,
     MARK_PUBLISHED,
     RENEW,
     START_CALLS,
@@ -163,6 +164,18 @@ class DeliveryLedger:
         async with autocommit(self.engine) as connection:
             rows = fetched(EventRow, await connection.execute(UNPUBLISHED, params))
         return [(row.key, event_of(row)) for row in rows]
+
+    async def is_only_delivery(self, delivery: Delivery, recipients: Collection[str], passed: timedelta) -> bool:
+        """Whether the profile has no other delivery to these recipients that is not settled, or was settled within
+        `passed` (wall time)."""
+        params = {
+            "delivery_id": delivery.delivery_id,
+            "profile_id": delivery.profile_id,
+            "recipients": sorted(recipients),
+            "seconds": passed.total_seconds(),
+        }
+        async with autocommit(self.engine) as connection:
+            return (await connection.execute(IS_ONLY_DELIVERY, params)).scalar_one()
 
     async def mark_published(self, keys: Sequence[ClaimKey]) -> None:
         async with autocommit(self.engine) as connection:

@@ -130,6 +130,14 @@ SELECT event_of, event_claim, event_type, :lane, event_body, event_traceparent
 FROM {unnest(NewEventRow, "event")} JOIN written ON (delivery_id, claim) = (event_of, event_claim))
 SELECT delivery_id, claim FROM written""")
 
+_OTHER = """SELECT FROM sender.delivery
+    WHERE profile_id = :profile_id AND recipient = ANY (CAST(:recipients AS text[])) AND delivery_id <> :delivery_id"""
+IS_ONLY_DELIVERY = text(f"""
+SELECT NOT EXISTS ({_OTHER} AND state <> 'settled')
+   AND NOT EXISTS ({_OTHER} AND state = 'settled'
+                   AND due_at > statement_timestamp() - make_interval(secs => :seconds))""")
+"""Both conditions read an index: of the deliveries that are not settled, and of the settled ones by time."""
+
 UNPUBLISHED = text("""
 SELECT delivery_id, type, body, traceparent, claim FROM sender.unpublished
 WHERE lane = :lane AND settled_at <= statement_timestamp() - make_interval(secs => :seconds)
