@@ -35,6 +35,7 @@ REPLIES_MIN = 50
 """The least replies that are measured in each case, also when the hostile requests are answered before."""
 KEY = "test-key"
 OPEN, REPLY, MEDIA = "/packages/pkg/messages/open", "/packages/pkg/messages/reply", "/media"
+IMPORT = "/suppressions/import"
 MESSAGE = '{"type": "text", "text": "Hello", "recipients": [%s]}'
 
 
@@ -80,8 +81,8 @@ def attacks() -> dict[str, Callable[[], Attack]]:
         "six files of 90 MB": lambda: Attack(MEDIA, [file()] * 6, media),
         "pictures and files of 90 MB": lambda: Attack(MEDIA, [largest, progressive, file()] * 3, media),
         "40 large bodies at once": lambda: Attack(OPEN, [full, endless] * 20, taken | refused),
-        "a CSV file of blank lines": lambda: Attack("/suppressions/import", [b"\n" * 30_000_000], frozenset({200})),
-        "a CSV file of wrong numbers": lambda: Attack("/suppressions/import", [b"no\r" * 1_000_000], frozenset({200})),
+        "a CSV file of blank lines": lambda: Attack(IMPORT, [b"phone\n" + b"\n" * 30_000_000], frozenset({200})),
+        "a CSV file of wrong numbers": lambda: Attack(IMPORT, [b"phone\r" + b"no\r" * 1_000_000], frozenset({200})),
     }  # fmt: skip
 
 

@@ -128,13 +128,10 @@ def test_a_truncated_jpeg_is_refused(options: dict[str, bool]) -> None:
         inspect_file(whole[: len(whole) // 2], None, NOW.date())
 
 
-@pytest.mark.parametrize("large", [False, True])
-async def test_files_of_a_size_are_inspected_one_at_a_time(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, large: bool
-) -> None:
+async def test_files_are_inspected_one_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Red before: six images were decoded at once, and took 1 GB."""
     store, meeting, met = await started(tmp_path), Barrier(2), list[bool]()
-    data = PDF + b" " * (LARGE_BYTES if large else 0)
+    files = [PDF + b" " * size for size in (0, LARGE_BYTES, LARGE_BYTES + 1, 1)]
 
     def inspect(*arguments: Any) -> MediaInfo:
         with suppress(BrokenBarrierError):
@@ -143,7 +140,7 @@ async def test_files_of_a_size_are_inspected_one_at_a_time(
         return inspect_file(*arguments)
 
     monkeypatch.setattr("spreader.media.store.inspect_file", inspect)
-    await asyncio.gather(*(store.put(data, None) for _ in range(4)))
+    await asyncio.gather(*(store.put(file, None) for file in files))
     assert met == []
 
 
@@ -158,10 +155,29 @@ async def test_a_file_is_refused_while_too_many_others_wait(tmp_path: Path) -> N
     await asyncio.sleep(0)
     with pytest.raises(MediaUnavailable, match="other files wait"):
         await store.put(PDF, None)
-    large = await store.put(PDF + b" " * LARGE_BYTES, None)  # does not wait for the small ones
+    large = asyncio.create_task(store.put(PDF + b" " * LARGE_BYTES, None))  # is not one of these small files
     arrived.set()
     assert {info.media_id for info in await asyncio.gather(*waiting)} == {(await store.put(PDF, None)).media_id}
-    assert large.size_bytes > LARGE_BYTES
+    assert (await large).size_bytes > LARGE_BYTES
+
+
+async def test_a_small_file_waits_for_at_most_one_large_file(tmp_path: Path) -> None:
+    store, arrived, order = await started(tmp_path), asyncio.Event(), list[int]()
+
+    async def put(size_bytes: int) -> None:
+        async def read() -> bytes:
+            await arrived.wait()
+            order.append(size_bytes)
+            return PDF
+
+        await store.put_from(read, size_bytes, None)
+
+    large, small = LARGE_BYTES + 1, len(PDF)
+    waiting = [asyncio.create_task(put(size_bytes)) for size_bytes in (large, large, large, small)]
+    await asyncio.sleep(0)
+    arrived.set()
+    await asyncio.gather(*waiting)
+    assert order == [large, small, large, large]
 
 
 @pytest.mark.parametrize("media_id", ["../x", "", ".", "a/b", "x" * 129, "med_0.json", "é", "a\0", "a\n"])

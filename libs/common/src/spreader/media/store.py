@@ -111,7 +111,7 @@ class MediaStore:
         self._now = now
         self._store: ObjectStore | None = None
         self._reason: str | None = "not started"
-        self._large, self._small = _Turns(), _Turns()
+        self._large, self._small, self._file = _Turns(), _Turns(), asyncio.Lock()
 
     async def start(self) -> None:
         self._store = await asyncio.to_thread(_opened, self._location)
@@ -138,10 +138,10 @@ class MediaStore:
     async def put_from(self, read: Callable[[], Awaitable[bytes]], size_bytes: int, filename: str | None) -> MediaInfo:
         """Store the file that `read` returns, when its turn has come. Raises `MediaRefused` or `MediaUnavailable`.
 
-        One large file and one other file are read, inspected and stored at the same time. A large file needs 100 MB of
-        memory, and a decoded image 200 MB.
+        Only one file is in memory, because a large file needs 100 MB and a decoded image 200 MB. Only one of the large
+        files waits for this together with the others, so a small file waits for at most one large file.
         """
-        async with self._large.turn() if size_bytes > LARGE_BYTES else self._small.turn():
+        async with self._large.turn() if size_bytes > LARGE_BYTES else self._small.turn(), self._file:
             data = await read()
             info = await asyncio.to_thread(inspect_file, data, filename, self.today)
             if await self.info(info.media_id) is None:
