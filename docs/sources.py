@@ -1,7 +1,7 @@
 """Sources: what a service publishes, reads and calls, derived from the syntax of its code.
 
-- *Publishes:* every event that the service constructs. No service constructs an event for another purpose; one that is
-  only read back (`model_validate_json`) does not count.
+- *Publishes:* every event that the service constructs, itself or by a function of `_MAKERS`. No service constructs an
+  event for another purpose; one that is only read back (`model_validate_json`) does not count.
 - *Reads:* every event given to a `GuardedConsumer` or a `Table` (the pacer's are `KnownEvents`), and those of a topic
   that it reads by itself (`TopicPartition(Callback.topic, …)`).
 - *Calls:* every service that it has an address for (`<service>_url` in its settings) and names when it makes a client
@@ -34,6 +34,8 @@ _READERS: Mapping[str, tuple[type, str]] = {
     "Table": (Table, "kind"),
     "KnownEvents": (Table, "kind"),
 }
+_MAKERS: Mapping[str, str] = {"report_to": "ErasureReported"}
+"""Functions of the common library that make an event for the service that calls them."""
 Scope = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 
@@ -176,7 +178,7 @@ def routes_called(caller: Sources, called: Sources) -> list[Route]:
 def _constructed(call: ast.Call) -> str | None:
     """The name of the event that a call makes."""
     of = call.func.value if isinstance(call.func, ast.Attribute) and call.func.attr == "model_construct" else call.func
-    name = _last_name(of)
+    name = _MAKERS.get(_last_name(of), _last_name(of))
     return name if name in BY_NAME and BY_NAME[name] in EVENTS else None
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from table_rows import explained, fill, nodes
 
 from ingress.settings import IngressSettings
 from ingress.sql import retention as ingress
@@ -31,23 +31,6 @@ PAGE = (ROOT / "docs/retention.md").read_text()
 SERVICES = ("ingress", "pacer", "router", "sender", "stats")
 
 TABLES = text("SELECT schemaname || '.' || tablename FROM pg_catalog.pg_tables WHERE schemaname = :schema")
-COLUMNS = text("""
-SELECT column_name, data_type,
-       column_default IS NOT NULL OR is_nullable = 'YES' OR is_identity = 'YES' AS may_be_left_out
-FROM information_schema.columns WHERE table_schema || '.' || table_name = :table ORDER BY ordinal_position""")
-VALUES = {
-    "text": "'x' || n",
-    "ARRAY": "ARRAY['x' || n]",
-    "jsonb": "'{}'",
-    "timestamp with time zone": "now()",
-    "boolean": "false",
-}
-SPECIAL = {
-    "pacer.delivery": {"state": "'expired'"},
-    "pacer.cancellation": {"pending_after": "NULL"},
-    "sender.delivery": {"lane": "'open'", "state": "'settled'"},
-    "ingress.delivery": {"lane": "'open'", "stage": "2", "at": "now() - interval '1 year'"},
-}
 ROWS, OLD, PIECE = 3_000, 300, 100
 BLOCKS_MAX = {"read": 40, "piece": 1_500}
 """The most pages that a run may touch: one that finds nothing old, and one that deletes `PIECE` rows from the table and
@@ -86,32 +69,11 @@ def test_the_page_says_how_long_rows_are_kept(old: OldRows) -> None:
     assert kept in documented()[old.table]
 
 
-async def fill(connection: AsyncConnection, table: str, count: int, given: Mapping[str, str]) -> None:
-    """Insert `count` rows. `given`: expressions for columns, in which `n` is the number of the row."""
-    values = {**SPECIAL.get(table, {}), **given}
-    for column, kind, may_be_left_out in await connection.execute(COLUMNS, {"table": table}):
-        if column not in values and not may_be_left_out:
-            values[column] = VALUES.get(kind, "1")
-    names, sources = ", ".join(values), ", ".join(values.values())
-    start = "(SELECT count(*) FROM " + table + ")"
-    series = f"generate_series({start} + 1, {start} + {count}) AS n"
-    await connection.execute(text(f"INSERT INTO {table} ({names}) SELECT {sources} FROM {series}"))
-
-
 def ages(old: OldRows, days_more: int) -> dict[str, str]:
     """The columns of a rule's age, so that the rows are younger or older than their retention."""
     names = re.findall(r"\b\w+_at\b|\bat\b|\blast_release\b", old.age)
     moment = f"now() - interval '{old.keep.total_seconds():.0f} s' - interval '{days_more} d' + n * interval '1 s'"
     return dict.fromkeys(names, moment)
-
-
-def nodes(plan: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return [plan, *(node for child in plan.get("Plans", ()) for node in nodes(child))]
-
-
-async def explained(connection: AsyncConnection, statement: str, params: Mapping[str, object]) -> Mapping[str, Any]:
-    result = await connection.execute(text(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}"), params)
-    return result.scalar_one()[0]["Plan"]
 
 
 def reads_no_table(plan: Mapping[str, Any], blocks_max: int) -> None:

@@ -4,11 +4,13 @@ from collections.abc import AsyncGenerator, Collection
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from erasure_harness import ERASURE_TABLE
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spreader.consent import NOT_OPTED_IN, SUPPRESSED, ConsentFollower, ConsentTable, objection
-from spreader.contract.events import ConsentChanged, ConsentKind
+from spreader.contract.events import ConsentChanged, ConsentKind, RecipientErased
+from spreader.erasure.postgres import ErasureTable
 from spreader.kafka.guarded_consumer import Received
 from spreader.runtime.postgres import create_engine
 from spreader.settings import Settings
@@ -48,6 +50,7 @@ async def engine(database_url: str) -> AsyncGenerator[AsyncEngine]:
                     " PRIMARY KEY (recipient, package_id, kind))"
                 )
             )
+        await connection.execute(text(ERASURE_TABLE.format(schema="reader")))
     yield engine
     await engine.dispose()
 
@@ -115,3 +118,22 @@ async def test_a_change_that_an_older_version_stored_without_its_time_gives_way(
     assert await seen(engine, ("one", ONE)) == {("one", ONE): ["suppression"]}
     await read(engine, change(ONE, listed=False, minute=1))
     assert await seen(engine, ("one", ONE)) == {}
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("keep", [True, False])
+async def test_older_changes_of_an_erased_person_leave_no_row_and_later_ones_count(
+    engine: AsyncEngine, keep: bool
+) -> None:
+    erased = RecipientErased(erasure_id="ers_1", recipient=ONE, keep_suppression=keep, at=NOON + timedelta(minutes=5))
+    async with engine.begin() as connection:
+        await ErasureTable("reader").note(connection, [erased], NOON)
+    await read(engine, change(ONE), change(ONE, kind="opt_in"), change(ONE, "two", listed=False), change(TWO))
+    kept = {("one", ONE): ["suppression"]} if keep else {}
+    assert await seen(engine, ("one", ONE), ("one", TWO)) == {**kept, ("one", TWO): ["suppression"]}
+    async with engine.connect() as connection:
+        assert (await connection.execute(text("SELECT count(*) FROM reader.consent_removal"))).scalar() == 0
+    await read(engine, change(ONE, listed=False))
+    assert await seen(engine, ("one", ONE)) == {}
+    await read(engine, change(ONE, kind="opt_in", minute=6))
+    assert await seen(engine, ("one", ONE)) == {("one", ONE): ["opt_in"]}

@@ -8,6 +8,7 @@ from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from spreader.contract.events import PARTITIONS, ConsentChanged, ConsentKind
+from spreader.erasure.postgres import ErasedNumber, ErasureTable
 from spreader.kafka.guarded_consumer import Received
 from spreader.kafka.offset_store import Deduplicator
 from spreader.kafka.read_barrier import ReadProgress, wait_until_consumed
@@ -64,27 +65,34 @@ class ConsentTable:
     list that a recipient is on, and `consent_removal` one for each list that a recipient was taken off.
 
     They are in Postgres and not in memory, because the lists may have millions of rows. Reading them again would make
-    each restart slow.
+    each restart slow. `secrets`: as in `ErasureTable`. Only `fold` needs them.
     """
 
     schema: str
+    secrets: str | None = None
 
     async def fold(self, connection: AsyncConnection, changes: Sequence[ConsentChanged]) -> list[ConsentChanged]:
         """Apply the changes; returns the newest one of each package, recipient and list.
 
         A change that is older than the stored one has no effect and is not returned, because it is an old record that
-        was read again.
+        was read again. Of an erased person, an older change leaves no row.
         """
         newest: dict[str, ConsentChanged] = {}
         for change in changes:
             if change.key not in newest or newest[change.key].at <= change.at:
                 newest[change.key] = change
         ordered = [newest[key] for key in sorted(newest)]  # all writers use this order, so they do not deadlock
-        listed = arrays(_Change, [_change(change) for change in ordered if change.listed])
+        if not ordered:
+            return []
+        recipients, since = (change.recipient for change in ordered), min(change.at for change in ordered)
+        erased = await ErasureTable(self.schema, self.secrets).of(connection, recipients, since)
+        kept = [change for change in ordered if not _is_erased(change, erased.get(change.recipient))]
+        listed = arrays(_Change, [_change(change) for change in kept if change.listed])
         removed = arrays(_Change, [_change(change) for change in ordered if not change.listed])
+        noted = arrays(_Change, [_change(change) for change in kept if not change.listed])
         applied = set(fetched(_Listing, await connection.execute(self._sql(_INSERT), listed)))
         await connection.execute(self._sql(_DELETE), removed)
-        applied |= set(fetched(_Listing, await connection.execute(self._sql(_NOTE_REMOVAL), removed)))
+        applied |= set(fetched(_Listing, await connection.execute(self._sql(_NOTE_REMOVAL), noted)))
         return [change for change in ordered if _listing(change) in applied]
 
     async def of(
@@ -114,6 +122,15 @@ class ConsentFollower:
         async with self.engine.begin() as connection:
             unseen = await self.deduplicator.unseen(connection, batch)
             await self.table.fold(connection, [received.event for received in unseen])
+
+
+def _is_erased(change: ConsentChanged, erased: ErasedNumber | None) -> bool:
+    """Whether the change concerns an erased person and is not newer. Erasures may have kept entries of suppression
+    lists, but never the time at which somebody was taken off a list."""
+    if erased is None or change.at > erased.at:
+        return False
+    is_suppression = change.kind == "suppression" and change.listed
+    return not is_suppression or (erased.unkept_at is not None and change.at <= erased.unkept_at)
 
 
 def _change(change: ConsentChanged) -> _Change:

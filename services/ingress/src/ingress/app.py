@@ -21,14 +21,15 @@ from ingress.configuration.resealer import Resealer
 from ingress.configuration.shared_accounts import SharedAccounts
 from ingress.consent.consent_lists import ConsentLists
 from ingress.consent.endpoint import ConsentEndpoint
-from ingress.consent.gateway_opt_outs import GatewayOptOuts
 from ingress.consent.possible_opt_outs import PossibleOptOuts
 from ingress.consent.possible_opt_outs_endpoint import PossibleOptOutsEndpoint
+from ingress.consumers import build_consumers, records_max
 from ingress.http import openapi, problems
 from ingress.http.auth import ApiKeyMiddleware
 from ingress.http.large_bodies import LargeBodies
 from ingress.infra.outbox import EnvelopeRelay
 from ingress.infra.publisher import REQUEST_TIMEOUT_MS, TimeLimitedBus
+from ingress.infra.service_clients import service_clients
 from ingress.linking.endpoints import link_endpoints
 from ingress.linking.webhook_arrivals import WebhookArrivals
 from ingress.messages.callbacks import CallbackChannel, CallbackConsumer
@@ -41,21 +42,24 @@ from ingress.messages.open_endpoint import OpenMessageEndpoint
 from ingress.messages.preview_endpoint import PreviewEndpoint
 from ingress.messages.received import receive_open, receive_reply
 from ingress.messages.reply_endpoint import ReplyEndpoint
+from ingress.privacy.endpoint import RecipientEndpoint
+from ingress.privacy.eraser import build_eraser
+from ingress.privacy.erasures import Erasures
+from ingress.privacy.person import KnownPerson
+from ingress.row_counts import row_count_loops
 from ingress.settings import IngressSettings
 from ingress.sql.retention import old_rows
 from ingress.status.conversation_endpoint import ConversationEndpoint
 from ingress.status.delivery_endpoint import DeliveryEndpoint
-from ingress.status.handlers import RECORDS_MAX, StatusHandlers
 from ingress.status.message_counts import MessageCounts
 from ingress.status.message_endpoint import MessageEndpoint
 from ingress.status.message_list_endpoint import MessageListEndpoint
 from ingress.status.message_retention import MessageRetention
 from ingress.status.projection import StatusProjection
-from ingress.status.reconciliation import Reconciliation
 from ingress.webhooks.account_index import AccountIndex
 from ingress.webhooks.dispatcher import WebhookDispatcher
 from ingress.webhooks.endpoint import WebhooksEndpoint
-from ingress.webhooks.hidden_ids import HiddenIds, HiddenMessageCount
+from ingress.webhooks.hidden_ids import HiddenIds
 from ingress.webhooks.hidden_messages_endpoint import HiddenMessagesEndpoint
 from ingress.webhooks.inbound_messages import InboundMessages
 from ingress.webhooks.number_changes import NumberChanges
@@ -69,12 +73,14 @@ from spreader.contract.events import (
     ProfileState,
     ReplyMessageRequested,
 )
-from spreader.http.service_client import HttpServiceClient, ReadingServiceClient, ServiceClient
+from spreader.erasure.eraser import nothing
+from spreader.erasure.postgres import ErasureTable
+from spreader.http.service_client import ReadingServiceClient, ServiceClient
 from spreader.kafka.bus import Bus
 from spreader.kafka.client import PACKAGE_BYTES_MAX, KafkaBus, create_broker
 from spreader.kafka.component import KafkaComponent
 from spreader.kafka.dead_letter import DeadLetterBus
-from spreader.kafka.subscription import BATCH_RECORDS_MAX, GATHER
+from spreader.kafka.subscription import GATHER
 from spreader.kafka.table import Table
 from spreader.media.expiry import MediaExpiry
 from spreader.media.safe_fetch import AddressFilter, MediaDownloader
@@ -115,40 +121,44 @@ class Dependencies:
     now: Now
     wake_relay: Callable[[], None]
     tracing: Tracing = NO_TRACING
+    wake_eraser: Callable[[], None] = nothing
+
+    @property
+    def erasures(self) -> ErasureTable:
+        return ErasureTable("ingress", self.settings.internal_token)
 
 
 def build(settings: IngressSettings) -> FastAPI:
-    now, tracing = clock_from_environment(), Tracing.of("ingress", settings)
-    engine = create_engine(settings, "ingress")
+    now, tracing, engine = clock_from_environment(), Tracing.of("ingress", settings), create_engine(settings, "ingress")
     request_broker = create_broker(settings, "ingress", REQUEST_TIMEOUT_MS, PACKAGE_BYTES_MAX)
     # The consumers have their own broker, because the short timeout of `request_broker` would abort a slow join of the
     # consumer group.
     consumer_broker = create_broker(settings, "ingress")
-    consumer_bus = KafkaBus(consumer_broker, "ingress", now)
-    handlers = _status_handlers(engine, DeadLetterBus(consumer_bus, "ingress"), now)
-    consumers = handlers.consumers(consumer_bus)
+    erasures = ErasureTable("ingress", settings.internal_token)
+    records = Erasures(engine, erasures, now)
+    consumers = build_consumers(engine, erasures, records, KafkaBus(consumer_broker, "ingress", now), now)
     for consumer in consumers:
-        records_max = RECORDS_MAX.get(consumer.accepts[0].topic, BATCH_RECORDS_MAX)
-        consumer.subscribe(consumer_broker, settings, records_max, GATHER)
+        consumer.subscribe(consumer_broker, settings, records_max(consumer), GATHER)
     bus = TimeLimitedBus(KafkaBus(request_broker, "ingress", now))
     webhook_bus = DeadLetterBus(bus, "ingress")
     packages, states = Table(settings, PackageConfigured), Table(settings, ProfileState)
     callbacks, media, bodies = CallbackConsumer(settings), MediaStore(settings.media_store, now), LargeBodies(*READERS)
-    router = HttpServiceClient("router", settings.router_url, settings.internal_token)
-    pacer = HttpServiceClient("pacer", settings.pacer_url, settings.internal_token)
-    sender = HttpServiceClient("sender", settings.sender_url, settings.internal_token)
-    receipts, consents = ReceiptMatcher(engine, webhook_bus), ConsentLists(engine, webhook_bus, now)
+    router, pacer, sender = service_clients(settings)
+    receipts = ReceiptMatcher(engine, webhook_bus, erasures=erasures)
+    consents = ConsentLists(engine, webhook_bus, now, erasures)
+    eraser = build_eraser(engine, erasures, bus, now).loop
     relay = Loop("outbox relay", EnvelopeRelay(engine, bus).run_once)
     kafka = KafkaComponent(request_broker, settings, watched=WATCHED, writes=WRITES)
     loops = (
         relay,
+        eraser,
         Loop("news of consent", consents.publish_left_over),
         *_retention_loops(settings, engine, now),
         Loop("old files", MediaRetention(engine, MediaExpiry(media), settings.media_keep).run_once),
         Loop("early receipts", receipts.match_recent),
         retention_loop("old receipts", receipts.match_all_and_delete_old, RECEIPTS_MAX, RECEIPTS_EVERY_SECONDS),
         *_configuration_loops(settings, engine, now, relay.wake, kafka),
-        *_measuring_loops(engine, consents, now),
+        *row_count_loops(engine, consents, records, now),
     )
     service = Service(
         "ingress",
@@ -166,7 +176,7 @@ def build(settings: IngressSettings) -> FastAPI:
             sender,
             KafkaComponent(consumer_broker, settings, consumers, "kafka of the status view"),
             *loops,
-            Rehearsal("rehearsal of the reply lane", handlers.projection.rehearse),
+            Rehearsal("rehearsal of the reply lane", StatusProjection(engine, erasures).rehearse),
         ],
     )
     config_cache = IngressConfigCache(packages, states, settings.configured_wait_seconds)
@@ -174,24 +184,8 @@ def build(settings: IngressSettings) -> FastAPI:
         service.app(title=openapi.TITLE, version="1.0.0"),
         Dependencies(
             *(settings, engine, bus, webhook_bus, config_cache, callbacks),
-            *(router, pacer, sender, media, bodies, now, relay.wake, tracing),
+            *(router, pacer, sender, media, bodies, now, relay.wake, tracing, eraser.wake),
         ),
-    )
-
-
-def _status_handlers(engine: AsyncEngine, bus: Bus, now: Now) -> StatusHandlers:
-    opt_outs = GatewayOptOuts(ConsentLists(engine, bus, now))
-    return StatusHandlers(StatusProjection(engine), ReceiptMatcher(engine, bus), opt_outs)
-
-
-def _measuring_loops(engine: AsyncEngine, consents: ConsentLists, now: Clock) -> tuple[Loop, ...]:
-    """The loops that count rows for metrics."""
-    reconciliation = Reconciliation(engine, now)
-    return (
-        Loop("look at the outbox", reconciliation.measure_outbox),
-        Loop("look at the books", reconciliation.count_unfinished),
-        Loop("count of possible opt-outs", PossibleOptOuts(engine, consents).count),
-        Loop("count of hidden messages", HiddenMessageCount(engine).run_once),
     )
 
 
@@ -239,21 +233,20 @@ def assemble(app: FastAPI, deps: Dependencies) -> FastAPI:
 
 def _endpoints(deps: Dependencies) -> tuple[openapi.Endpoint, ...]:
     """All endpoints, in the order in which their routes are tried. The endpoints that accept messages come first."""
-    settings = deps.settings
+    settings, sealer = deps.settings, CredentialSealer(deps.settings.secret_keys)
     registry = Registry(deps.engine, deps.now, deps.wake_relay)
-    projection, responses = StatusProjection(deps.engine), IdempotentResponses(deps.engine)
-    consents = ConsentLists(deps.engine, deps.webhook_bus, deps.now)
-    possible = PossibleOptOuts(deps.engine, consents)
+    projection, responses = StatusProjection(deps.engine, deps.erasures), IdempotentResponses(deps.engine)
+    consents = ConsentLists(deps.engine, deps.webhook_bus, deps.now, deps.erasures)
+    possible, arrivals = PossibleOptOuts(deps.engine, consents), WebhookArrivals(deps.engine)
     messages = InboundMessages(deps.webhook_bus, deps.config_cache, consents, possible)
-    hidden_ids = HiddenIds(deps.engine, messages, deps.sender)
-    sealer, arrivals = CredentialSealer(settings.secret_keys), WebhookArrivals(deps.engine)
+    hidden_ids = HiddenIds(deps.engine, messages, deps.sender, deps.erasures)
     downloader = MediaDownloader(AddressFilter.of(settings.media_hosts_allowed), settings.contact)
     media_check = MediaCheck(deps.media, downloader, deps.now, settings.media_keep)
     intake_parts = (deps.config_cache, responses, media_check, deps.now, settings.body_bytes_max)
     dispatcher = WebhookDispatcher(
         deps.webhook_bus,
         AccountIndex(deps.config_cache.table),
-        ReceiptGroups(ReceiptMatcher(deps.engine, deps.webhook_bus, hidden_ids=hidden_ids)),
+        ReceiptGroups(ReceiptMatcher(deps.engine, deps.webhook_bus, hidden_ids=hidden_ids, erasures=deps.erasures)),
         hidden_ids,
         NumberChanges(consents, deps.router),
         sealer,
@@ -295,5 +288,11 @@ def _endpoints(deps: Dependencies) -> tuple[openapi.Endpoint, ...]:
         ConsentEndpoint(consents, deps.bodies, deps.config_cache),
         PossibleOptOutsEndpoint(possible, deps.config_cache),
         HiddenMessagesEndpoint(hidden_ids, deps.config_cache),
+        _recipient_endpoint(deps),
         WebhooksEndpoint(deps.config_cache, registry, sealer, dispatcher, deps.bodies, arrivals, deps.now, wall_now),
     )
+
+
+def _recipient_endpoint(deps: Dependencies) -> RecipientEndpoint:
+    erasures = Erasures(deps.engine, deps.erasures, deps.now, (deps.wake_relay, deps.wake_eraser))
+    return RecipientEndpoint(KnownPerson(deps.engine, deps.router, deps.pacer), erasures)

@@ -55,6 +55,9 @@ WEBHOOKS_IGNORED = Counter(
     "spreader_webhook_passed_over", "Reports of gateways that were ignored.", ["driver", "reason"]
 )
 RECEIPTS = Counter("spreader_receipts", "Receipts that were matched with a delivery.", ["status"])
+ERASURE_OLDEST = Gauge(
+    "spreader_erasure_oldest_seconds", "Age of the oldest erasure of a person that a service has not finished."
+)
 WAITING_RECEIPTS = Counter(
     "spreader_waiting_receipts", "Receipts that arrived before their delivery, by what became of them.", ["fate"]
 )

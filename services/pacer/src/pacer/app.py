@@ -20,13 +20,16 @@ from pacer.release.outbox_relay import QueueOutboxRelay
 from pacer.release.outcome_requests import OutcomeRequests
 from pacer.release.rescheduler import Rescheduler
 from pacer.settings import PacerSettings
-from pacer.views.endpoints import add_endpoints, add_outcome_endpoint
+from pacer.sql.erasures import REMOVALS, WAITS
+from pacer.views.endpoints import add_endpoints, add_other_endpoints
 from pacer.views.explain import Explainer
 from pacer.views.forecast import Forecaster
 from pacer.views.forecast_process import ForecastProcess
 from pacer.views.pace_publisher import PacePublisher
 from pacer.views.queue_lengths import QueueLengths
+from pacer.views.recipient_habits import RecipientHabits
 from spreader.clock import clock_from_environment
+from spreader.consent import ConsentTable
 from spreader.contract.events import (
     ConsentChanged,
     CustomerMessage,
@@ -36,7 +39,10 @@ from spreader.contract.events import (
     OpenDeliveriesWaiting,
     PackageConfigured,
     ProfileState,
+    RecipientErased,
 )
+from spreader.erasure.eraser import Eraser, report_to
+from spreader.erasure.postgres import ErasureTable
 from spreader.http.auth import internal_only
 from spreader.http.service_client import HttpServiceClient
 from spreader.kafka.client import KafkaBus, create_broker
@@ -82,9 +88,9 @@ def build(settings: PacerSettings) -> FastAPI:
         engine, config, clock, profiles_max, pace_publisher.on_pass, relay_loop.wake, rescheduler, known
     )
     release_loop = Loop("release", releases.run_pass)
-    maintenance = QueueMaintenance(engine, clock, relay_loop.wake, settings.contact_keep)
     progress = GroupProgress(settings, GROUP)
-    consent_enforcer = ConsentEnforcer(engine, config, progress, relay_loop.wake)
+    consents, erasures = ConsentTable(GROUP, settings.internal_token), ErasureTable(GROUP, settings.internal_token)
+    consent_enforcer = ConsentEnforcer(engine, config, progress, relay_loop.wake, consents=consents)
     consent_loop = Loop("heed opt-ins", consent_enforcer.enforce)
     changes = ConfigurationChanges(config, rescheduler, consent_enforcer, release_loop.wake, consent_loop.wake)
     packages.follow(changes.on_package)
@@ -92,10 +98,11 @@ def build(settings: PacerSettings) -> FastAPI:
     stopper_loop = Loop("end stopped deliveries", Stopper(engine, relay_loop.wake).end_piece)
     offset_store = OffsetStoreComponent(settings, engine, GROUP, TOPICS)
 
-    queue = HeldQueue(engine, clock, ReadTimes(config))
+    eraser = Eraser(engine, erasures, clock, REMOVALS, report_to(events), WAITS, on_removed=relay_loop.wake)
     wakes = Wakes(release_loop.wake, relay_loop.wake, consent_loop.wake, stopper_loop.wake)
+    queue = HeldQueue(engine, clock, ReadTimes(config), erasures)
     handlers = Handlers(queue, consent_enforcer, offset_store, config, wakes)
-    consumers = _consumers(handlers, bus, tracing)
+    consumers = _consumers(handlers, eraser, bus, tracing)
     for consumer in consumers:
         consumer.subscribe(broker, settings, _records_max(consumer), _gathering(consumer))
 
@@ -109,21 +116,20 @@ def build(settings: PacerSettings) -> FastAPI:
             PostgresComponent(engine, GROUP),
             *(packages, states, freshness, offset_store, progress),
             KafkaComponent(broker, settings, consumers),
-            *(relay_loop, release_loop, consent_loop, stopper_loop),
+            *(relay_loop, release_loop, consent_loop, stopper_loop, eraser.loop),
             *pace_publisher.loops(),
-            *maintenance.loops(),
+            *QueueMaintenance(engine, clock, relay_loop.wake, settings.contact_keep).loops(),
             sender,
-            Loop("ask for outcomes", outcome_requests.look),
-            forecasts,
+            *(Loop("ask for outcomes", outcome_requests.look), forecasts),
         ],
     )
     app = service.app(title="Spreader pacer", middleware=internal_only(settings.internal_token))
     add_endpoints(app, Forecaster(engine, config, clock, forecasts.compute), Explainer(engine, config, clock))
-    add_outcome_endpoint(app, outcome_requests)
+    add_other_endpoints(app, outcome_requests, RecipientHabits(engine))
     return app
 
 
-def _consumers(handlers: Handlers, bus: KafkaBus, tracing: Tracing) -> tuple[GuardedConsumer[Any], ...]:
+def _consumers(handlers: Handlers, eraser: Eraser, bus: KafkaBus, tracing: Tracing) -> tuple[GuardedConsumer[Any], ...]:
     """One consumer for each topic that the pacer handles."""
     return (
         GuardedConsumer(GROUP, handlers.on_assigned, ASSIGNMENTS, bus, tracing, handlers.ends_of_refused),
@@ -131,6 +137,7 @@ def _consumers(handlers: Handlers, bus: KafkaBus, tracing: Tracing) -> tuple[Gua
         GuardedConsumer(GROUP, handlers.on_cancelled, (MessageCancelled,), bus),
         GuardedConsumer(GROUP, handlers.on_customer, (CustomerMessage,), bus),
         GuardedConsumer(GROUP, handlers.on_consent, (ConsentChanged,), bus),
+        GuardedConsumer(GROUP, eraser.on_erased, (RecipientErased,), bus),
     )
 
 

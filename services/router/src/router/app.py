@@ -16,6 +16,7 @@ from router.reassignment import Reassignment
 from router.replies import ReplyRouter
 from router.retention import old_rows
 from router.settings import RouterSettings
+from router.sql_erasures import REMOVALS
 from spreader.clock import Clock, clock_from_environment
 from spreader.consent import ConsentFollower, ConsentTable
 from spreader.contract.events import (
@@ -29,9 +30,12 @@ from spreader.contract.events import (
     PackageConfigured,
     ProfilePace,
     ProfileState,
+    RecipientErased,
     ReplyDeliveryAssigned,
     ReplyMessageRequested,
 )
+from spreader.erasure.eraser import Eraser, report_to
+from spreader.erasure.postgres import ErasureTable
 from spreader.http.auth import internal_only
 from spreader.kafka.client import KafkaBus, create_broker
 from spreader.kafka.component import KafkaComponent
@@ -54,6 +58,8 @@ ENDED_BY_ROUTER = (OpenDeliveriesAssigned, OpenDeliveriesWaiting, ReplyDeliveryA
 """Events that do not become dead letters. If Kafka refuses one of them for good, the router ends the event's
 deliveries."""
 REPLY_WRITES = (ReplyDeliveryAssigned.topic,)
+DEDUPLICATED = (CustomerMessage.topic, DeliveryOutcome.topic, ConsentChanged.topic)
+"""For these topics, the processed offsets are stored together with the effects of the records."""
 OPEN_RECORDS_MAX = 4
 """The most records that the open lane handles at a time. Four records have up to 2,000 recipients. The router handles
 them in milliseconds, so no reply waits long behind a bulk import."""
@@ -68,18 +74,18 @@ def build(settings: RouterSettings) -> FastAPI:
 
     open_engine, reply_engine = create_engine(settings, "router"), create_engine(settings, "router")
     open_broker, reply_broker = create_broker(settings, "router"), create_broker(settings, "router")
-    open_store, reply_store = RoutingStore(open_engine), RoutingStore(reply_engine)
+    erasures = ErasureTable("router", settings.internal_token)
+    open_store, reply_store = RoutingStore(open_engine, erasures), RoutingStore(reply_engine, erasures)
     open_bus, reply_bus = KafkaBus(open_broker, "router", clock), KafkaBus(reply_broker, "router", clock)
     open_events = DeadLetterBus(open_bus, "router", ENDED_BY_ROUTER)
     reply_events = DeadLetterBus(reply_bus, "router", ENDED_BY_ROUTER)
-    deduplicator = OffsetStoreComponent(
-        settings, open_engine, "router", (CustomerMessage.topic, DeliveryOutcome.topic, ConsentChanged.topic)
-    )
+    deduplicator = OffsetStoreComponent(settings, open_engine, "router", DEDUPLICATED)
 
     open_messages = OpenMessageRouter(open_store, open_events, config, clock, pending, progress)
     turns = SubstituteTurns()
     reassignment = Reassignment(open_store, open_events, config, clock, pending, turns=turns)
-    consents = ConsentFollower(open_engine, deduplicator, ConsentTable("router"))
+    consents = ConsentFollower(open_engine, deduplicator, ConsentTable("router", settings.internal_token))
+    eraser = Eraser(open_engine, erasures, clock, REMOVALS, report_to(open_events))
     open_tracker = ConversationTracker(open_store, deduplicator, config)
     replies = ReplyRouter(reply_store, reply_events, config, clock, progress, settings.router_heard_wait_seconds, turns)
     reply_tracker = ConversationTracker(reply_store, deduplicator, config)
@@ -88,19 +94,19 @@ def build(settings: RouterSettings) -> FastAPI:
     returns = GuardedConsumer(GROUP, reassignment.on_returned, (DeliveryReturned,), open_bus, tracing)
     consent_changes = GuardedConsumer(GROUP, consents.on_changed, (ConsentChanged,), open_bus)
     outcomes = GuardedConsumer(GROUP, open_tracker.on_outcome, (DeliveryOutcome,), open_bus)
+    erased = GuardedConsumer(GROUP, eraser.on_erased, (RecipientErased,), open_bus)
     requests.subscribe(open_broker, settings, OPEN_RECORDS_MAX)
     returns.subscribe(open_broker, settings, OPEN_RECORDS_MAX)
     consent_changes.subscribe(open_broker, settings)
     outcomes.subscribe(open_broker, settings, gathering=GATHER)
-    open_consumers = (requests, returns, consent_changes, outcomes)
+    erased.subscribe(open_broker, settings)
+    open_consumers = (requests, returns, consent_changes, outcomes, erased)
 
-    reply_consumers = (
-        GuardedConsumer(GROUP, replies.on_requested, (ReplyMessageRequested,), reply_bus, tracing),
-        GuardedConsumer(GROUP, reply_tracker.on_customer_message, (CustomerMessage,), reply_bus),
-    )
-    reply_requests, customer_messages = reply_consumers
+    reply_requests = GuardedConsumer(GROUP, replies.on_requested, (ReplyMessageRequested,), reply_bus, tracing)
+    customer_messages = GuardedConsumer(GROUP, reply_tracker.on_customer_message, (CustomerMessage,), reply_bus)
     reply_requests.subscribe(reply_broker, settings, gathering=GATHER_COMMITS)
     customer_messages.subscribe(reply_broker, settings)  # no gathering, because replies wait for these commits
+    reply_consumers = (reply_requests, customer_messages)
 
     service = Service(
         "router",
@@ -110,6 +116,7 @@ def build(settings: RouterSettings) -> FastAPI:
             PostgresComponent(reply_engine, "router", "postgres of the reply lane"),
             *(packages, states, paces, deduplicator, progress),
             _retention_loop(settings, open_engine, clock, packages),
+            eraser.loop,
             KafkaComponent(reply_broker, settings, reply_consumers, "kafka of the reply lane", writes=REPLY_WRITES),
             KafkaComponent(open_broker, settings, open_consumers, "kafka of the open lane"),
             Rehearsal("rehearsal of the reply lane", replies.rehearse),

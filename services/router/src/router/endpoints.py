@@ -11,8 +11,15 @@ from router.core.conversations import is_over, is_warm
 from router.core.routing import preview
 from router.pending_assignments import PendingAssignments
 from router.postgres import RoutingStore
+from router.sql_known_conversations import known_conversations
 from spreader.clock import Now
-from spreader.contract.answers import ConversationResponse, MoveResponse, RoutingResponse
+from spreader.contract.answers import (
+    ConversationResponse,
+    KnownConversation,
+    KnownConversations,
+    MoveResponse,
+    RoutingResponse,
+)
 from spreader.contract.configuration import Distribution
 from spreader.contract.ids import Id, PhoneNumber, conversation_id
 
@@ -84,7 +91,7 @@ def add_endpoints(
             waiting=decision.waiting,
         )
 
-    _add_new_number(app, store, config)
+    _add_recipient_endpoints(app, store, config)
 
     @app.get("/packages/{package_id}/conversations/{recipient}")
     async def conversation(package_id: Id, recipient: PhoneNumber) -> ConversationResponse:
@@ -108,9 +115,26 @@ def add_endpoints(
         )
 
 
-def _add_new_number(app: FastAPI, store: RoutingStore, config: RouterConfigCache) -> None:
+def _add_recipient_endpoints(app: FastAPI, store: RoutingStore, config: RouterConfigCache) -> None:
     @app.post("/packages/{package_id}/conversations/{recipient}/new-number")
     async def new_number(package_id: Id, recipient: PhoneNumber, body: NewNumber) -> Followed:
         package = config.package(package_id)
         binds_for = timedelta.max if package is None else timedelta(days=package.conversation_days)
         return Followed(followed=await store.follow((package_id, recipient), body.recipient, binds_for))
+
+    @app.get("/recipients/{recipient}")
+    async def recipient(recipient: PhoneNumber) -> KnownConversations:
+        async with store.begin() as connection:
+            known = await known_conversations(connection, recipient)
+        return KnownConversations(
+            conversations=[
+                KnownConversation(
+                    conversation_id=conversation_id(each.package_id, each.recipient),
+                    package_id=each.package_id,
+                    profile_id=each.profile_id,
+                    customer_at=each.customer_at,
+                    sent_at=each.sent_at,
+                )
+                for each in known
+            ]
+        )

@@ -13,6 +13,7 @@ import random
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import compress
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -140,7 +141,27 @@ class OpenMessageRouter:
             reason = objection(listed.get((package_id, recipient), ()), opted_in_only.get(package_id, False))
             if reason is not None:
                 suppressed[package_id][recipient] = reason
-        return suppressed
+        return await self._without_erased(connection, requests, suppressed) if suppressed else {}
+
+    async def _without_erased(
+        self,
+        connection: AsyncConnection,
+        requests: Sequence[OpenMessageRequested],
+        suppressed: Mapping[str, dict[str, str]],
+    ) -> dict[str, dict[str, str]]:
+        """The suppressed recipients without those who were erased after a request, because the decision must not name
+        them. Their deliveries are assigned, and the pacer cancels them."""
+        facts = [
+            (recipient, request.requested_at)
+            for request in requests
+            for recipient in request.recipients
+            if recipient in suppressed.get(request.package_id, {})
+        ]
+        erased = {number for number, _ in compress(facts, await self.store.erasures.are_erased(connection, facts))}
+        return {
+            package_id: {recipient: reason for recipient, reason in reasons.items() if recipient not in erased}
+            for package_id, reasons in suppressed.items()
+        }
 
     def _route_new(
         self,

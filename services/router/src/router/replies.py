@@ -19,6 +19,7 @@ from router.core.substitutes import SubstituteTurns, substitute
 from router.core.terminal_outcome import TerminalOutcome
 from router.metrics import REFUSED, ROUTED
 from router.postgres import RoutingStore
+from router.sql_conversations import NewConversationRow
 from spreader.clock import Clock
 from spreader.contract.configuration import Package
 from spreader.contract.events import CustomerMessage, Event, ReplyDeliveryAssigned, ReplyMessageRequested
@@ -89,13 +90,15 @@ class ReplyRouter:
             for request, package in zip(requests, packages, strict=True)
         ]
         new = {
-            (request.package_id, request.recipient): result.profile_id
+            (request.package_id, request.recipient): NewConversationRow(
+                request.package_id, request.recipient, result.profile_id, request.requested_at
+            )
             for request, result in zip(requests, results, strict=True)
             if isinstance(result, Route) and (request.package_id, request.recipient) not in known
         }
         if new:
             async with autocommit(self.store.engine) as connection:
-                await self.store.begin_conversations(connection, [Conversation(*key, new[key]) for key in sorted(new)])
+                await self.store.begin_conversations(connection, [new[key] for key in sorted(new)])
         changed = {key: chosen for key, chosen in substitutes.items() if chosen != known[key].substitute}
         if changed:
             async with self.store.begin() as connection:

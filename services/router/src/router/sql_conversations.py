@@ -11,13 +11,16 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from router.core.conversations import Conversation, ConversationKey, is_over, merge
-from spreader.contract.events import DeliveryOutcome, Event
+from spreader.contract.events import CustomerMessage, DeliveryOutcome
+from spreader.erasure.postgres import ErasureTable, Fact, outcome_fact
+from spreader.erasure.sql_condition import is_erased
 from spreader.kafka.guarded_consumer import Received
 from spreader.kafka.offset_store import Deduplicator
 from spreader.runtime.rows import arrays, columns, fetched, unnest
 
-E = TypeVar("E", bound=Event)
+E = TypeVar("E", CustomerMessage, DeliveryOutcome)
 
+ERASURES = ErasureTable("router")
 HISTORY_ROWS_MAX = 100
 
 
@@ -29,9 +32,13 @@ class ConversationKeyRow:
 
 @dataclass(frozen=True, slots=True)
 class NewConversationRow:
+    """`requested_at`: when the reply was requested with which the conversation begins. None: it does not begin with a
+    reply."""
+
     package_id: str
     recipient: str
     profile_id: str
+    requested_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +90,7 @@ class ConversationMove:
 @dataclass(frozen=True, slots=True)
 class ConversationStore:
     engine: AsyncEngine
+    erasures: ErasureTable = ERASURES
 
     def begin(self) -> AbstractAsyncContextManager[AsyncConnection]:
         return self.engine.begin()
@@ -92,6 +100,7 @@ class ConversationStore:
         await self.conversations(connection, [])
         await self.begin_conversations(connection, [])
         await self.substitutions(connection, [])
+        await self.erasures.rehearse(connection)
         await connection.execute(_CONVERSATIONS_LOCK, _key_arrays([]))
         await connection.execute(_MOVE_INSERT, arrays(NewMoveRow, []))
         await connection.execute(_CONVERSATION_SAVE, arrays(Conversation, []))
@@ -115,13 +124,11 @@ class ConversationStore:
                 talks_to[package_id][recipient] = conversation.profile_id
         return talks_to
 
-    async def begin_conversations(self, connection: AsyncConnection, conversations: Sequence[Conversation]) -> None:
-        """Store new conversations. A conversation that exists already stays as it is."""
-        rows = [
-            NewConversationRow(conversation.package_id, conversation.recipient, conversation.profile_id)
-            for conversation in conversations
-        ]
-        await connection.execute(_CONVERSATION_ENSURE, arrays(NewConversationRow, rows))
+    async def begin_conversations(self, connection: AsyncConnection, rows: Sequence[NewConversationRow]) -> None:
+        """Store new conversations. A conversation that exists already stays as it is. A reply to a person who was
+        erased after its request begins none."""
+        params = {"erasure_keys": self.erasures.keys, **arrays(NewConversationRow, rows)}
+        await connection.execute(_CONVERSATION_ENSURE, params)
 
     async def track(
         self,
@@ -137,11 +144,14 @@ class ConversationStore:
         if not conversations_of([record.event for record in batch]):
             return  # most outcomes concern no conversation, so they cost no transaction
         async with self.begin() as connection:
-            new = await deduplicator.unseen(connection, batch)
-            conversations = conversations_of(await self._by_own_profile(connection, [record.event for record in new]))
+            new = [record.event for record in await deduplicator.unseen(connection, batch)]
+            erased = await self.erasures.are_erased(connection, [_fact(event) for event in new])
+            events = [event for event, is_erased in zip(new, erased, strict=True) if not is_erased]
+            conversations = conversations_of(await self._by_own_profile(connection, events))
             if not conversations:
                 return
-            await self.begin_conversations(connection, conversations)
+            begun = [NewConversationRow(*conversation.key, conversation.profile_id) for conversation in conversations]
+            await self.begin_conversations(connection, begun)
             keys = [conversation.key for conversation in conversations]
             rows = fetched(Conversation, await connection.execute(_CONVERSATIONS_LOCK, _key_arrays(keys)))
             known = {conversation.key: conversation for conversation in rows}
@@ -162,7 +172,7 @@ class ConversationStore:
             if known is None:
                 return False
             continued = Conversation(known.package_id, recipient, known.profile_id, known.customer_at, known.sent_at)
-            await self.begin_conversations(connection, [continued])
+            await self.begin_conversations(connection, [NewConversationRow(*continued.key, continued.profile_id)])
             (stored,) = fetched(
                 Conversation, await connection.execute(_CONVERSATIONS_LOCK, _key_arrays([continued.key]))
             )
@@ -228,6 +238,10 @@ class ConversationStore:
             await connection.execute(_MOVE_INSERT, arrays(NewMoveRow, rows))
 
 
+def _fact(event: CustomerMessage | DeliveryOutcome) -> Fact:
+    return outcome_fact(event) if isinstance(event, DeliveryOutcome) else (event.recipient, event.at)
+
+
 def _by_own_profile(event: E, substitutions: Mapping[ConversationKey, Substitution]) -> E:
     if not isinstance(event, DeliveryOutcome) or event.lane != "reply":
         return event
@@ -241,21 +255,22 @@ def _key_arrays(keys: Sequence[ConversationKey]) -> dict[str, list[str]]:
     return arrays(ConversationKeyRow, [ConversationKeyRow(*key) for key in keys])
 
 
-_CONVERSATION_COLUMNS = ", ".join(f"conversation.{name}" for name in columns(Conversation).split(", "))
+CONVERSATION_COLUMNS = ", ".join(f"conversation.{name}" for name in columns(Conversation).split(", "))
 
 _KEYS = unnest(ConversationKeyRow, "wanted")
 
 _CONVERSATIONS = text(f"""
-SELECT {_CONVERSATION_COLUMNS}, conversation.substitute
+SELECT {CONVERSATION_COLUMNS}, conversation.substitute
 FROM router.conversation JOIN {_KEYS} USING (package_id, recipient)""")
 
 _CONVERSATIONS_LOCK = text(f"""
-SELECT {_CONVERSATION_COLUMNS} FROM router.conversation JOIN {_KEYS} USING (package_id, recipient)
+SELECT {CONVERSATION_COLUMNS} FROM router.conversation JOIN {_KEYS} USING (package_id, recipient)
 ORDER BY conversation.package_id, conversation.recipient FOR UPDATE OF conversation""")
 
 _CONVERSATION_ENSURE = text(f"""
-INSERT INTO router.conversation ({columns(NewConversationRow)})
-SELECT {columns(NewConversationRow)} FROM {unnest(NewConversationRow, "new")}
+INSERT INTO router.conversation (package_id, recipient, profile_id)
+SELECT package_id, recipient, profile_id FROM {unnest(NewConversationRow, "new")}
+WHERE new.requested_at IS NULL OR NOT {is_erased("router", "new.recipient", "new.requested_at")}
 ON CONFLICT DO NOTHING""")
 
 _CONVERSATION_SAVE = text(f"""

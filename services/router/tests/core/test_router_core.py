@@ -16,8 +16,8 @@ from router.core.conversations import Conversation, fold, is_over, is_warm, merg
 from router.core.loads import Load, balance
 from router.core.retries import next_routes, without_package
 from router.core.route import NoRoute, NoRouteNow, ReassignResult, Route
-from router.core.routing import ProfileSnapshot, preview, weights
-from router.core.strategies import CandidatePool, allocate
+from router.core.routing import ProfileSnapshot, preview
+from router.core.strategies import CandidatePool, allocate, weights
 from spreader.contract.configuration import Distribution, Gateway, Package, Profile
 from spreader.contract.content import TextContent
 from spreader.contract.events import Counts, DeliveryReturned, Health, Lane, LaneState, ProfileState, Windows

@@ -37,6 +37,7 @@ from sender.ledger.backlog import BacklogGauges
 from sender.ledger.call_starts import CallStarts
 from sender.ledger.cancellations import Cancellations
 from sender.ledger.delivery_rows import DELIVERY_TYPES
+from sender.ledger.erasures import REMOVALS, WAITS
 from sender.ledger.lost_outcomes import LostOutcomes
 from sender.ledger.outbox import OutcomeOutbox
 from sender.ledger.postgres import DeliveryLedger
@@ -50,8 +51,16 @@ from sender.settings import LEASE_MARGIN_SECONDS, SenderSettings
 from spreader.clock import Clock, clock_from_environment
 from spreader.consent import ConsentFollower, ConsentTable
 from spreader.contract import events
-from spreader.contract.events import ConsentChanged, DeliveryOutcome, MessageCancelled, PackageConfigured
+from spreader.contract.events import (
+    ConsentChanged,
+    DeliveryOutcome,
+    MessageCancelled,
+    PackageConfigured,
+    RecipientErased,
+)
 from spreader.contract.ids import new_id
+from spreader.erasure.eraser import Eraser, report_to
+from spreader.erasure.postgres import ErasureTable
 from spreader.http.auth import internal_only
 from spreader.kafka.client import KafkaBus, create_broker
 from spreader.kafka.component import KafkaComponent
@@ -111,6 +120,7 @@ class LaneContext:
     worker: str
     driver_factory: DriverFactory
     tracing: Tracing
+    erasures: ErasureTable
 
 
 def build(settings: SenderSettings) -> FastAPI:
@@ -126,7 +136,8 @@ def build(settings: SenderSettings) -> FastAPI:
     bus_broker = create_broker(settings, f"{SERVICE}-gateways")
     media_store = MediaStore(settings.media_store, clock)
     media = MediaCache(media_store, MediaDownloader(AddressFilter.of(settings.media_hosts_allowed), settings.contact))
-    number_store = PostgresNumbers(engine)
+    erasures = ErasureTable(SERVICE, settings.internal_token)
+    number_store = PostgresNumbers(engine, erasures)
     resolver = NumberResolver(number_store, clock, settings.sender_number_checks_per_hour)
     uploads = UploadCache(PostgresUploads(engine))
     driver_factory = DriverFactory(settings, Keyring(settings.secret_keys), media, uploads, resolver)
@@ -143,7 +154,7 @@ def build(settings: SenderSettings) -> FastAPI:
     config = SenderConfigCache(packages)
     worker = f"{settings.instance or SERVICE}/{new_id('wrk', clock())}"
     progress = GroupProgress(settings, f"{SERVICE}-open")
-    context = LaneContext(settings, clock, config, worker, driver_factory, tracing)
+    context = LaneContext(settings, clock, config, worker, driver_factory, tracing, erasures)
     kept = old_rows(settings.keep, UPLOAD_VALID_FOR, REMEMBERED_FOR)
     service = Service(
         SERVICE,
@@ -156,7 +167,7 @@ def build(settings: SenderSettings) -> FastAPI:
             media_store,
             *build_lane(context, "reply", settings.sender_reply_concurrency, group_seconds=0),
             *build_lane(context, "open", settings.sender_open_concurrency, settings.sender_group_seconds),
-            *build_receipts(settings, engine, bus),
+            *build_receipts(settings, engine, bus, clock),
             retention_loop("forget old rows", Retention(engine, clock, lambda: kept).delete_old),
             progress,
             KafkaComponent(bus_broker, settings, name="producer of the gateways"),
@@ -183,18 +194,21 @@ def link_endpoints(
     return LinkEndpoints({"waha": waha, "evolution": evolution}, webhooks, config, poller)
 
 
-def build_receipts(settings: SenderSettings, engine: AsyncEngine, bus: KafkaBus) -> Sequence[Component]:
-    """The consumer of gateways' reports on deliveries."""
+def build_receipts(settings: SenderSettings, engine: AsyncEngine, bus: KafkaBus, clock: Clock) -> Sequence[Component]:
+    """The consumers of gateways' reports on deliveries and of erasures, and the removal of erased persons."""
     broker = create_broker(settings, f"{SERVICE}-receipts")
     offsets = OffsetStoreComponent(settings, engine, SERVICE, (DeliveryOutcome.topic,))
-    handler = ReceiptHandler(engine, offsets)
-    consumer = GuardedConsumer(
-        f"{SERVICE}-receipts", handler.on_outcomes, (DeliveryOutcome,), bus, ignored_publisher=SERVICE
-    )
-    consumer.subscribe(broker, settings, gathering=GATHER)
+    handler, group = ReceiptHandler(engine, offsets), f"{SERVICE}-receipts"
+    receipts = GuardedConsumer(group, handler.on_outcomes, (DeliveryOutcome,), bus, ignored_publisher=SERVICE)
+    receipts.subscribe(broker, settings, gathering=GATHER)
+    erasures = ErasureTable(SERVICE, settings.internal_token)
+    eraser = Eraser(engine, erasures, clock, REMOVALS, report_to(DeadLetterBus(bus, SERVICE)), WAITS)
+    erased = GuardedConsumer(group, eraser.on_erased, (RecipientErased,), bus)
+    erased.subscribe(broker, settings)
     return [
         offsets,
-        KafkaComponent(broker, settings, [consumer], "consumer of receipts"),
+        eraser.loop,
+        KafkaComponent(broker, settings, [receipts, erased], "consumer of receipts"),
     ]
 
 
@@ -213,7 +227,9 @@ def build_lane(context: LaneContext, lane: events.Lane, limit: int, group_second
     client = GatewayClient(f"{lane} lane", limit, _timeouts(settings))
     drivers = context.driver_factory.drivers(client)
 
-    ledger = DeliveryLedger(engine, offsets, lane, context.worker, settings.lease, context.config.host)
+    ledger = DeliveryLedger(
+        engine, offsets, lane, context.worker, settings.lease, context.config.host, context.erasures
+    )
     outbox = OutcomeOutbox(ledger, DeadLetterBus(bus, SERVICE))
     results = ResultWriter(ledger, outbox, group_seconds)
     # When a request is written, the lease of its claim must still last for the longest call and half the margin. A new
@@ -223,22 +239,15 @@ def build_lane(context: LaneContext, lane: events.Lane, limit: int, group_second
     progress = GroupProgress(settings, group)
     consent_check = ConsentCheck(engine, progress) if lane == "open" else None
     attempts = AttemptRunner(
-        ledger,
-        context.config,
-        drivers,
-        clock,
-        clock.speed,
-        Random(os.urandom(8)),
-        CallStarts(ledger),
-        call_seconds,
-        consent_check,
+        *(ledger, context.config, drivers, clock, clock.speed, Random(os.urandom(8))),
+        *(CallStarts(ledger), call_seconds, consent_check),
     )
     traced = TracedAttempts(attempts.run, context.tracing, context.config)
     dispatcher = Dispatcher(ledger, traced.run, results, limit, settings.sender_drain_seconds)
     consumers: list[GuardedConsumer[Any]] = [GuardedConsumer(group, dispatcher.on_deliveries, (delivery_type,), bus)]
     cancellations = Cancellations(engine, offsets)
     if lane == "open":
-        follower = ConsentFollower(engine, offsets, ConsentTable(SERVICE))
+        follower = ConsentFollower(engine, offsets, ConsentTable(SERVICE, settings.internal_token))
         consumers.append(GuardedConsumer(group, follower.on_changed, (ConsentChanged,), bus))
         consumers.append(GuardedConsumer(group, cancellations.on_cancelled, (MessageCancelled,), bus))
     for consumer in consumers:

@@ -7,6 +7,7 @@ from random import Random
 from zlib import crc32
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from sender.config_cache import SenderConfigCache
@@ -23,6 +24,7 @@ from sender.ledger.postgres import DeliveryLedger
 from sender.testing import NOON, FixedPackages, batch_of, released, reply
 from sender.testing.gateway_server import GatewayServer, HangUp, Respond, ScriptedAnswer, profile_at
 from spreader.contract.events import DeliveryOutcome, Lane, Status
+from spreader.contract.ids import ERASED
 from spreader.kafka.guarded_consumer import Received
 from spreader.testing import ManualClock, NoDeduplication
 
@@ -113,6 +115,20 @@ async def test_a_reply_may_arrive_twice_and_an_open_delivery_once(
     ledger = make_ledger(lane)
     assert await process_until_settled(ledger, runner_for(ledger, drivers, server), delivery_in(lane)) == expected
     assert len(server.sends) == sends
+
+
+async def test_a_reply_in_doubt_is_not_sent_again_after_its_recipient_was_erased(
+    make_ledger: MakeLedger, drivers: dict[str, Driver], server: GatewayServer, engine: AsyncEngine
+) -> None:
+    server.will(HangUp())
+    ledger = make_ledger("reply")
+    runner = runner_for(ledger, drivers, server)
+    (claim,) = (await ledger.take_in(batch_of(delivery_in("reply")), FreeSlots(1))).claims
+    assert await process(ledger, runner, claim) == "doubt"
+    async with engine.begin() as connection:
+        await connection.execute(text("UPDATE sender.delivery SET recipient = :erased"), {"erased": ERASED})
+    (again,) = await ledger.claim(FreeSlots(1))
+    assert (await process(ledger, runner, again), len(server.sends)) == ("unknown", 1)
 
 
 @pytest.mark.parametrize("lane", ["open", "reply"])

@@ -14,7 +14,10 @@ from spreader.contract.events import (
     PackageConfigured,
     ProfileReported,
     ProfileState,
+    RecipientErased,
 )
+from spreader.erasure.eraser import Eraser, report_to
+from spreader.erasure.postgres import ErasureTable
 from spreader.http import problems
 from spreader.kafka.client import KafkaBus, create_broker
 from spreader.kafka.component import KafkaComponent
@@ -41,6 +44,7 @@ from stats.counting.handlers import CountingHandlers, notify_all
 from stats.counting.lane_closures import LaneClosures
 from stats.counting.limit_audit import AuditDelays, LimitAudit
 from stats.counting.retention import old_rows
+from stats.counting.sql_erasures import REMOVALS
 from stats.counting.store import CountStore
 from stats.exports.endpoint import ExportEndpoint
 from stats.exports.slots import ExportSlots
@@ -62,17 +66,16 @@ READ = (DeliveryOutcome.topic, CustomerMessage.topic, ProfileReported.topic)
 
 def build(settings: StatsSettings) -> FastAPI:
     key, clock = settings.required_api_key, clock_from_environment()
-    engine = create_engine(settings, "stats")
+    engine, broker = create_engine(settings, "stats"), create_broker(settings, "stats")
     exports_engine = create_engine(settings, "stats-exports", settings.stats_export_connections)
-    broker = create_broker(settings, "stats")
     bus = KafkaBus(broker, "stats", clock)
-    events = DeadLetterBus(bus, "stats")
-    stream = EventStream(engine, clock, clock.system(OVERLAP))
+    events, stream = DeadLetterBus(bus, "stats"), EventStream(engine, clock, clock.system(OVERLAP))
     packages, states = Table(settings, PackageConfigured), Table(settings, ProfileState, stream.on_state)
     alerts = Table(settings, Alert, stream.on_alert)
     deduplicator = OffsetStoreComponent(settings, engine, "stats", READ)
-
-    store, config = CountStore(engine, deduplicator), StatsConfigCache(packages)
+    erasures = ErasureTable(GROUP, settings.internal_token)
+    store, config = CountStore(engine, deduplicator, erasures), StatsConfigCache(packages)
+    eraser = Eraser(engine, erasures, clock, REMOVALS, report_to(events))
     current_state = CurrentState(store, config.added_at)
     closures = LaneClosures(config.same_holder_as, config.added_at)
     publisher = StatePublisher(current_state, config, events, clock, states.rows, lambda: kafka.cluster_id)
@@ -90,7 +93,7 @@ def build(settings: StatsSettings) -> FastAPI:
     on_lanes = notify_all(publisher.touch, evaluator.schedule_now)
 
     handlers = CountingHandlers(store, closures, clock, on_counts, on_lanes)
-    consumers = _consumers(handlers, bus)
+    consumers = _consumers(handlers, eraser, bus)
     for consumer in consumers:
         consumer.subscribe(broker, settings, gathering=GATHER)
     kafka = KafkaComponent(broker, settings, consumers)
@@ -102,6 +105,7 @@ def build(settings: StatsSettings) -> FastAPI:
         alerts,
         deduplicator,
         kafka,
+        eraser.loop,
         Loop("publish profile states", publisher.turn),
         Loop("end removed profiles", RemovedProfiles(engine, config, bus, clock, states.rows).turn),
         Loop("tell of alerts", AlertPublisher(engine, events).turn),
@@ -122,11 +126,12 @@ def build(settings: StatsSettings) -> FastAPI:
     return app
 
 
-def _consumers(handlers: CountingHandlers, bus: KafkaBus) -> tuple[GuardedConsumer[Any], ...]:
+def _consumers(handlers: CountingHandlers, eraser: Eraser, bus: KafkaBus) -> tuple[GuardedConsumer[Any], ...]:
     return (
         GuardedConsumer(GROUP, handlers.on_outcomes, (DeliveryOutcome,), bus),
         GuardedConsumer(GROUP, handlers.on_customer_messages, (CustomerMessage,), bus),
         GuardedConsumer(GROUP, handlers.on_reports, (ProfileReported,), bus),
+        GuardedConsumer(GROUP, eraser.on_erased, (RecipientErased,), bus),
     )
 
 

@@ -49,6 +49,37 @@ class ConversationResponse(BaseModel):
     history: list[MoveResponse]
 
 
+class KnownConversation(BaseModel):
+    """A conversation of a recipient, without its history."""
+
+    conversation_id: str
+    package_id: str
+    profile_id: str
+    customer_at: datetime | None
+    sent_at: datetime | None
+
+
+class KnownConversations(BaseModel):
+    """What the router knows about a recipient."""
+
+    conversations: list[KnownConversation]
+
+
+class KnownReading(BaseModel):
+    """When a recipient reads. `hours`: how often in each local hour. `best_hour`: the best hour for a message."""
+
+    package_id: str
+    timezone: str
+    best_hour: int
+    hours: dict[str, int]
+
+
+class KnownReadings(BaseModel):
+    """What the pacer knows about a recipient."""
+
+    reading: list[KnownReading]
+
+
 class ProfileCheckResponse(BaseModel):
     ok: bool
     session: SessionState | None

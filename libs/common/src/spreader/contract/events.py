@@ -635,6 +635,50 @@ class ConsentChanged(Event):
         return f"{self.key}/{self.at.isoformat()}"
 
 
+class RecipientErased(Event):
+    """An operator erased a person: services remove the number, and cancel what was requested for it before `at`.
+
+    The record itself contains the number, and Kafka keeps it as long as the other records with the number.
+    """
+
+    topic: ClassVar[str] = "spreader.recipient-erased"
+    type: ClassVar[str] = "spreader.recipient-erased.v1"
+
+    erasure_id: Id
+    recipient: PhoneNumber
+    keep_suppression: bool = True
+    """Whether the number stays on the suppression lists on which it is."""
+    at: AwareDatetime
+
+    @property
+    def key(self) -> str:
+        return self.recipient
+
+    @property
+    def event_id(self) -> str:
+        return self.erasure_id
+
+
+class ErasureReported(Event):
+    """A service has removed a person. `rows`: how many rows it deleted or changed in each of its tables."""
+
+    topic: ClassVar[str] = "spreader.erasure-report"
+    type: ClassVar[str] = "spreader.erasure-report.v1"
+
+    erasure_id: Id
+    service: str
+    rows: dict[str, int]
+    at: AwareDatetime
+
+    @property
+    def key(self) -> str:
+        return self.erasure_id
+
+    @property
+    def event_id(self) -> str:
+        return f"{self.erasure_id}/{self.service}"
+
+
 class PackageConfigured(Event):
     """The current configuration of a package, or the record of its removal."""
 
@@ -903,6 +947,8 @@ EVENTS: tuple[type[Event], ...] = (
     CustomerMessage,
     MessageCancelled,
     ConsentChanged,
+    RecipientErased,
+    ErasureReported,
     PackageConfigured,
     ProfileState,
     ProfilePace,
@@ -918,6 +964,7 @@ COMPACTED: frozenset[str] = frozenset(
 PARTITIONS: Mapping[str, int] = {
     **{event.topic: 6 for event in EVENTS},
     **dict.fromkeys(COMPACTED, 3),
+    **dict.fromkeys((RecipientErased.topic, ErasureReported.topic), 1),  # few records, for which no caller waits
     Callback.topic: CALLBACK_PARTITIONS,
     DEAD_LETTER_TOPIC: 3,
 }

@@ -24,6 +24,9 @@ Id = Annotated[str, StringConstraints(pattern=CHOSEN_ID_PATTERN)]
 """An id that a caller may choose: 1 to 64 letters, digits, `_` and `-`."""
 PhoneNumber = Annotated[str, StringConstraints(pattern=RECIPIENT_PATTERN)]
 
+ERASED = Recipient("0000000")
+"""Takes the place of the number of an erased person. No phone has this number, because no international number begins
+with 0. Nothing is ever sent to it."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -15,7 +15,7 @@ from faststream.kafka import KafkaBroker
 from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError
 
-from spreader.contract.events import Event
+from spreader.contract.events import COMPACTED, Event
 from spreader.kafka.bus import PublishFailed
 from spreader.kafka.client import KafkaBus
 from spreader.kafka.dead_letter import send_to_dead_letter
@@ -197,10 +197,13 @@ class GuardedConsumer(Generic[E]):
         CONSUMED.labels(self.group).inc(len(records))
 
     def _wanted(self, records: Sequence[Record]) -> Sequence[Record]:
+        """The records without tombstones, which only make Kafka forget older records, and without those of
+        `ignored_publisher`."""
+        wanted = [record for record in records if record.value is not None or record.topic not in COMPACTED]
         if self.ignored_publisher is None:
-            return records
+            return wanted
         ignored = ("ce_source", source_of(self.ignored_publisher).encode())
-        return [record for record in records if ignored not in record.headers]
+        return [record for record in wanted if ignored not in record.headers]
 
     def _decode(self, record: Record) -> Received[E]:
         event = decode(record.topic, read_headers(record.headers), record.value)

@@ -14,6 +14,12 @@ import re
 _BRAZIL = re.compile(r"(55[1-9]\d)([6-9]\d{7})")
 _MEXICO = re.compile(r"521(\d{10})")
 _ARGENTINA = re.compile(r"54([1-8]\d{9})")
+_OTHER_FORMS = (
+    (re.compile(r"(55[1-9]\d)9([6-9]\d{7})"), r"\1\2"),
+    (re.compile(r"52(\d{10})"), r"521\1"),
+    (re.compile(r"549([1-8]\d{9})"), r"54\1"),
+)
+"""The form of each canonical number that is not canonical."""
 
 
 def canonical(number: str) -> str:
@@ -25,3 +31,10 @@ def canonical(number: str) -> str:
     if match := _ARGENTINA.fullmatch(number):
         return f"549{match[1]}"
     return number
+
+
+def spellings(number: str) -> tuple[str, ...]:
+    """Each form of the number, the canonical one first. A person may be known by any of them."""
+    one = canonical(number)
+    others = (pattern.sub(form, one) for pattern, form in _OTHER_FORMS if pattern.fullmatch(one))
+    return one, *(other for other in others if canonical(other) == one)

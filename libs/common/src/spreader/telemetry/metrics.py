@@ -42,6 +42,8 @@ OVERDUE_ROWS = Gauge(
 STALLED_READERS = Counter(
     "spreader_stalled_readers", "Connections that were cut because their client read nothing for too long."
 )
+OPEN_ERASURES = Gauge("spreader_erasures_unfinished", "Erasures of persons that this service has not finished.")
+ERASED_ROWS = Counter("spreader_erased_rows", "Rows that erasures of persons deleted or changed.", ["table"])
 BUILD = Gauge("spreader_build_info", "Always 1; the labels name the service and its version.", ["service", "version"])
 
 

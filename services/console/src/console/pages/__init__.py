@@ -14,6 +14,7 @@ from console.pages import (
     new,
     overview,
     package,
+    people,
     profile,
     queue,
     reports,
@@ -25,6 +26,7 @@ _PACKAGE = "/packages/{package_id}"
 ROUTES: Mapping[str, Callable[..., Awaitable[None]]] = {
     "/": overview.show,
     "/alerts": alerts.show,
+    "/people": people.show,
     "/new": new.show_package,
     _PACKAGE: package.show,
     f"{_PACKAGE}/new-profile": new.show_profile,

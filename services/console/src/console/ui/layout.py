@@ -14,7 +14,7 @@ from console.ui.elements import html
 from console.ui.live_page import LivePage
 from console.ui.page_context import ALERTS, PageContext
 
-GENERAL_LINKS = (("/", "Packages", "overview"), ("/alerts", "Alerts", "alerts"))
+GENERAL_LINKS = (("/", "Packages", "overview"), ("/alerts", "Alerts", "alerts"), ("/people", "People", "search"))
 PACKAGE_LINKS = (
     ("", "Live", "live"), ("/queue", "Queue and pacing", "queue"), ("/compose", "Compose", "compose"),
     ("/messages", "Messages", "messages"), ("/conversations", "Conversations", "conversations"),

@@ -19,10 +19,13 @@ from spreader.clock import Now
 from spreader.consent import objection
 from spreader.contract.configuration import Package
 from spreader.contract.events import ConsentChanged, ConsentKind
+from spreader.erasure.postgres import ErasureTable
 from spreader.http.problems import unavailable
 from spreader.kafka.bus import Bus, PublishFailed
+from spreader.runtime.postgres import autocommit
 from spreader.runtime.rows import arrays, fetched
 
+ERASURES = ErasureTable("ingress")
 LEFT_OVER_MAX = 500
 PUBLISHED_AT_ONCE = 100
 """How many changes are published at once. Between two publications, other requests are served."""
@@ -46,6 +49,7 @@ class ConsentLists:
     engine: AsyncEngine
     bus: Bus
     now: Now
+    erasures: ErasureTable = ERASURES
 
     async def add(
         self,
@@ -54,14 +58,16 @@ class ConsentLists:
         source: str,
         evidence: str | None = None,
         since: datetime | None = None,
+        reported_at: datetime | None = None,
     ) -> int:
         """Put the recipients on the list. Returns how many of them were not on it before.
 
         The same `evidence` puts a recipient on the list only once, even if the entry was removed since then. `since`:
-        when the entry begins. None means now.
+        when the entry begins. None means now. `reported_at`: to which time a report of a gateway belongs.
         """
-        entry = {"recipients": list(recipients), "now": since or self.now(), "source": source, "evidence": evidence}
-        return await self._change(sql.ADD, key, recipients, entry)
+        entry = {"recipients": list(recipients), "now": self.now(), "source": source, "evidence": evidence}
+        times = {"since": since, "reported_at": reported_at, "erasure_keys": self.erasures.keys}
+        return await self._change(sql.ADD, key, recipients, {**entry, **times})
 
     async def remove(self, key: ConsentListKey, recipient: str) -> bool:
         """Take the recipient off the list. Returns whether the recipient was on it."""
@@ -83,6 +89,11 @@ class ConsentLists:
         for each in suppressions:
             key = ConsentListKey(each.package_id, "suppression")
             await self.add(key, [new_recipient], each.source, evidence, each.since)
+
+    async def is_erased(self, recipient: str, at: datetime) -> bool:
+        """Whether the person was erased at this time or later."""
+        async with autocommit(self.engine) as connection:
+            return (await self.erasures.are_erased(connection, [(recipient, at)]))[0]
 
     async def page(
         self, key: ConsentListKey, after: str, limit: int, recipient: str | None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ingress.consent.consent_lists import ConsentListKey, ConsentLists
 from spreader.contract.events import DeliveryOutcome
+from spreader.erasure.postgres import outcome_fact
 from spreader.http.problems import Problem
 
 
@@ -23,4 +24,5 @@ class GatewayOptOuts:
             evidence = f"status/{outcome.gateway_message_id or outcome.delivery_id}"
             # If Kafka is away, the change is stored, and `publish_left_over` publishes it.
             with contextlib.suppress(Problem):
-                await self.consents.add(key, [outcome.recipient], "gateway", evidence, outcome.at)
+                recipient, requested_at = outcome_fact(outcome)
+                await self.consents.add(key, [recipient], "gateway", evidence, outcome.at, requested_at)

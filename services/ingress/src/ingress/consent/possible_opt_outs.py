@@ -29,8 +29,9 @@ class PossibleOptOuts:
     ) -> None:
         """Put a person on the list. `evidence` identifies the message, so that a repeated report has no effect."""
         params = {"package_id": package_id, "profile_id": profile_id, "recipient": canonical(recipient)}
+        message = {"text": text, "evidence": evidence, "at": at, "erasure_keys": self.consents.erasures.keys}
         async with autocommit(self.engine) as connection:
-            noted = await connection.execute(sql.NOTE, {**params, "text": text, "evidence": evidence, "at": at})
+            noted = await connection.execute(sql.NOTE, {**params, **message})
         POSSIBLE_OPT_OUTS.labels("listed").inc(noted.rowcount)
 
     async def page(self, package_id: str, after: str, limit: int) -> Sequence[PossibleOptOut]:

@@ -23,6 +23,7 @@ TAGS = [
     {"name": "messages", "description": "Messages, their deliveries and conversations."},
     {"name": "media", "description": "Files that messages carry."},
     {"name": "consent", "description": "Suppressions and opt-ins."},
+    {"name": "privacy", "description": "What is known about a person, and its erasure."},
     {"name": "webhooks", "description": "Gateways report here. The calls need no API key; they are verified."},
 ]
 SECURITY = {"apiKey": {"type": "http", "scheme": "bearer"}}

@@ -6,6 +6,8 @@ from datetime import datetime
 from sqlalchemy import text
 
 from spreader.contract.events import ConsentKind
+from spreader.contract.ids import ERASED
+from spreader.erasure.sql_condition import is_erased
 from spreader.runtime.rows import columns, unnest
 
 
@@ -56,16 +58,27 @@ class UnpublishedConsent(ConsentEntryKey):
 _LATER = "greatest({}, {}.since + interval '1 microsecond')"
 _NOW = _LATER.format("CAST(:now AS timestamptz)", "consent")
 
+# Other services take no entry of an erased person that is not later than the erasure, and the clock of the instance
+# that noted the erasure may be ahead of this one's.
+_AFTER_ERASURES = """
+greatest(CAST(:now AS timestamptz), (SELECT max(at) + interval '1 microsecond' FROM ingress.erasure))"""
+_IS_FORGOTTEN = is_erased(
+    "ingress", "given.recipient", "CAST(:reported_at AS timestamptz)", "AND NOT erasure.keep_suppression"
+)
+
 ADD = text(f"""
 INSERT INTO ingress.consent AS stored (package_id, kind, recipient, listed, since, source, evidence)
-SELECT :package_id, :kind, recipient, true, :now, :source, :evidence
-FROM (SELECT DISTINCT unnest(CAST(:recipients AS text[])) AS recipient) AS given ORDER BY recipient
+SELECT :package_id, :kind, recipient, true, coalesce(CAST(:since AS timestamptz), {_AFTER_ERASURES}), :source, :evidence
+FROM (SELECT DISTINCT unnest(CAST(:recipients AS text[])) AS recipient) AS given
+WHERE recipient <> '{ERASED}' AND (CAST(:reported_at AS timestamptz) IS NULL OR NOT {_IS_FORGOTTEN})
+ORDER BY recipient
 ON CONFLICT (package_id, kind, recipient) DO UPDATE
 SET listed = true, since = {_LATER.format("excluded.since", "stored")}, source = excluded.source,
     evidence = coalesce(excluded.evidence, stored.evidence), announced = false, changed_at = clock_timestamp()
 WHERE NOT stored.listed AND (excluded.evidence IS NULL OR stored.evidence IS DISTINCT FROM excluded.evidence)""")
 """Adds recipients to a list. Recipients who are on the list already are skipped. If an entry is removed later, the
-evidence that has added it does not add it again."""
+evidence that has added it does not add it again. An opt-out that was reported before its person was erased counts if
+the erasure kept suppressions."""
 REMOVE = text(f"""
 UPDATE ingress.consent
 SET listed = false, since = {_NOW}, source = 'api', announced = false, changed_at = clock_timestamp()

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import text
 
+from spreader.erasure.sql_condition import is_erased
 from spreader.runtime.rows import columns
 
 
@@ -37,12 +38,14 @@ class HiddenMessageEntry:
 
 NUMBER = text("SELECT recipient FROM ingress.hidden_id WHERE profile_id = :profile_id AND hidden_id = :hidden_id")
 
-LEARN = text("""
+LEARN = text(f"""
 INSERT INTO ingress.hidden_id AS stored (profile_id, hidden_id, recipient)
-VALUES (:profile_id, :hidden_id, :recipient)
+SELECT :profile_id, :hidden_id, recipient FROM (SELECT CAST(:recipient AS text) AS recipient) AS new
+WHERE NOT {is_erased("ingress", "new.recipient", "CAST(:at AS timestamptz)")}
 ON CONFLICT (profile_id, hidden_id) DO UPDATE SET recipient = excluded.recipient, learned_at = clock_timestamp()
 WHERE stored.recipient <> excluded.recipient OR stored.learned_at < clock_timestamp() - interval '30 days'""")
-"""Stores the number behind a hidden id. The time changes once in 30 days, so that a used number is not deleted."""
+"""Stores the number behind a hidden id, unless the person was erased since it was reported. The time changes once in 30
+days, so that a used number is not deleted."""
 
 KEEP = text(f"""
 INSERT INTO ingress.hidden_message ({columns(HiddenMessage)})

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import text
 
+from spreader.erasure.sql_condition import is_erased
 from spreader.runtime.rows import columns
 
 
@@ -19,14 +20,17 @@ class PossibleOptOut:
     at: datetime
 
 
-NOTE = text("""
+NOTE = text(f"""
 INSERT INTO ingress.possible_opt_out AS stored (package_id, recipient, profile_id, text, evidence, at)
-VALUES (:package_id, :recipient, :profile_id, :text, :evidence, :at)
+SELECT :package_id, recipient, :profile_id, :text, :evidence, at
+FROM (SELECT CAST(:recipient AS text) AS recipient, CAST(:at AS timestamptz) AS at) AS new
+WHERE NOT {is_erased("ingress", "new.recipient", "new.at")}
 ON CONFLICT (package_id, recipient) DO UPDATE
 SET profile_id = excluded.profile_id, text = excluded.text, evidence = excluded.evidence, at = excluded.at,
     decision = NULL, noted_at = clock_timestamp()
 WHERE stored.evidence <> excluded.evidence AND stored.at <= excluded.at""")
-"""Puts a person on the list. A repeated report of the same message has no effect, even after a decision."""
+"""Puts a person on the list, unless the person was erased since the message. A repeated report of the same message has
+no effect, even after a decision."""
 
 _OPEN = """
 decision IS NULL AND NOT EXISTS (

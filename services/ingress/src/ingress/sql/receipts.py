@@ -13,6 +13,7 @@ from sqlalchemy import text
 from ingress.core.receipts import MatchedDelivery
 from ingress.core.reports import ReceiptStatus
 from spreader.contract.events import FailureClass
+from spreader.erasure.sql_condition import is_erased
 from spreader.runtime.rows import columns, unnest
 from spreader.text.clean_text import CleanText
 
@@ -96,10 +97,11 @@ SELECT matched.*, receipt.position FROM {unnest(ReceiptKeys, "receipt")} CROSS J
 KEEP = text(f"""
 INSERT INTO ingress.receipt_waiting ({columns(WaitingReceipt)})
 SELECT {columns(WaitingReceipt)} FROM {unnest(WaitingReceipt, "receipt")}
+WHERE receipt.recipient IS NULL OR NOT {is_erased("ingress", "receipt.recipient", "receipt.at")}
 ORDER BY profile_id, gateway_message_id, status, code
 ON CONFLICT DO NOTHING""")
 """The rows are inserted in a fixed order. Otherwise two calls with the same receipts could deadlock, and gateways do
-repeat calls."""
+repeat calls. Old echoes about persons who were erased since then are left out."""
 
 IS_ANY_WAITING = text("SELECT EXISTS (SELECT FROM ingress.receipt_waiting)")
 """Mostly none is waiting, and then nothing else need be asked."""

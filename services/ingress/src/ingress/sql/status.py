@@ -10,6 +10,8 @@ from sqlalchemy import TextClause, text
 from ingress.core.status import WAITING
 from spreader.contract.bounds import Bound
 from spreader.contract.events import Lane, Status
+from spreader.contract.ids import ERASED
+from spreader.erasure.sql_condition import is_erased
 from spreader.runtime.rows import column, columns, unnest
 
 
@@ -69,6 +71,8 @@ class FoldedDelivery:
     failure: str | None
     gateway_message_id: str | None
     sent_at: datetime | None
+    requested_at: datetime
+    """When the message was requested, or the time of the event if the id of the message does not say it."""
     stage: int = column("int")
     attempt: int = column("int")
     index: int | None = column("int")
@@ -155,15 +159,25 @@ def messages(of_lane: bool, is_later: bool) -> TextClause:
 MESSAGE_CANCEL = text("""
 UPDATE ingress.message SET cancelled_at = coalesce(cancelled_at, :now) WHERE message_id = :message_id""")
 
+_STORED = ", ".join(
+    name
+    for name in columns(FoldedDelivery).split(", ")
+    if name not in ("recipient", "gateway_message_id", "requested_at")
+)
 DELIVERIES_FOLD = text(f"""
-INSERT INTO ingress.delivery AS known ({columns(FoldedDelivery)})
-SELECT {columns(FoldedDelivery)} FROM {unnest(FoldedDelivery, "folded")}
+INSERT INTO ingress.delivery AS known ({_STORED}, recipient, gateway_message_id)
+SELECT {_STORED}, CASE WHEN person.is_erased THEN '{ERASED}' ELSE recipient END,
+       CASE WHEN NOT person.is_erased THEN gateway_message_id END
+FROM {unnest(FoldedDelivery, "folded")}
+CROSS JOIN LATERAL (
+    SELECT {is_erased("ingress", "folded.recipient", "folded.requested_at")} AS is_erased) AS person
 ON CONFLICT (delivery_id) DO UPDATE SET
     (status, stage, attempt, turn, at, reason, failure, profile_id, index, gateway_message_id, sent_at) = (
         SELECT status, stage, attempt, turn, at, reason, failure,
                coalesce(profile_id, known.profile_id, excluded.profile_id),
                coalesce(index, known.index, excluded.index),
-               coalesce(gateway_message_id, known.gateway_message_id, excluded.gateway_message_id),
+               CASE WHEN known.recipient <> '{ERASED}'
+                    THEN coalesce(gateway_message_id, known.gateway_message_id, excluded.gateway_message_id) END,
                coalesce(sent_at, known.sent_at, excluded.sent_at)
         FROM (VALUES (known.status, known.stage, known.attempt, known.turn, known.at, known.reason, known.failure,
                       known.profile_id, known.index, known.gateway_message_id, known.sent_at),
@@ -175,10 +189,12 @@ ON CONFLICT (delivery_id) DO UPDATE SET
         ORDER BY stage DESC, attempt DESC, turn DESC LIMIT 1)
 WHERE (excluded.stage, excluded.attempt, excluded.turn) > (known.stage, known.attempt, known.turn)
    OR known.index IS NULL AND excluded.index IS NOT NULL
-   OR known.gateway_message_id IS NULL AND excluded.gateway_message_id IS NOT NULL
+   OR known.gateway_message_id IS NULL AND excluded.gateway_message_id IS NOT NULL AND known.recipient <> '{ERASED}'
    OR known.sent_at IS NULL AND excluded.sent_at IS NOT NULL""")
 """Merges a stored row and a new row like `ingress.core.delivery_updates.merge`. The row with more progress wins. Its
 empty columns are filled from the other row. So the profile and the gateway message id are of the same attempt.
+
+The delivery of an erased person gets no gateway message id any more, because that may contain the number.
 """
 
 _DELIVERY = f"SELECT {columns(ShownDelivery)} FROM (SELECT *, at AS updated_at FROM ingress.delivery) AS delivery "

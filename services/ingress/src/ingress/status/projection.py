@@ -12,11 +12,14 @@ from ingress.infra import outbox
 from ingress.sql import status as sql
 from ingress.sql.status import AcceptedMessage, CountedMessage, FoldedDelivery, ShownDelivery
 from spreader.contract.events import Lane
+from spreader.contract.ids import creation_time
+from spreader.erasure.postgres import ErasureTable
 from spreader.kafka.envelope import Envelope
 from spreader.runtime.postgres import autocommit
 from spreader.runtime.rehearsal import free_connections
 from spreader.runtime.rows import arrays, fetched
 
+ERASURES = ErasureTable("ingress")
 ROWS_MAX = 500
 """The most deliveries that one statement stores. Between two statements, other requests are served."""
 
@@ -35,6 +38,7 @@ class StatusProjection:
     a delivery only advances."""
 
     engine: AsyncEngine
+    erasures: ErasureTable = ERASURES
 
     async def rehearse(self) -> None:
         """Prepare the statements of a reply, so that the first reply does not wait for this. Nothing is written,
@@ -42,7 +46,7 @@ class StatusProjection:
         async with free_connections(self.engine) as connections:
             for connection in connections:
                 await connection.execute(sql.MESSAGES_INSERT, arrays(AcceptedMessage, []))
-                await connection.execute(sql.DELIVERIES_FOLD, arrays(FoldedDelivery, []))
+                await connection.execute(sql.DELIVERIES_FOLD, self._folded([]))
 
     async def accept_large(self, message: AcceptedMessage, records: AsyncIterable[Sequence[Envelope]]) -> None:
         """Stores a message, and all its records in the outbox, in one transaction. `records` yields those that one
@@ -66,7 +70,10 @@ class StatusProjection:
         rows = [_row(update) for update in fold(updates)]
         for start in range(0, len(rows), ROWS_MAX):
             async with autocommit(self.engine) as connection:
-                await connection.execute(sql.DELIVERIES_FOLD, arrays(FoldedDelivery, rows[start : start + ROWS_MAX]))
+                await connection.execute(sql.DELIVERIES_FOLD, self._folded(rows[start : start + ROWS_MAX]))
+
+    def _folded(self, rows: Sequence[FoldedDelivery]) -> dict[str, object]:
+        return {"erasure_keys": self.erasures.keys, **arrays(FoldedDelivery, rows)}
 
     async def message(self, message_id: str) -> CountedMessage | None:
         async with autocommit(self.engine) as connection:
@@ -121,4 +128,5 @@ def _row(update: DeliveryUpdate) -> FoldedDelivery:
         failure=update.failure,
         gateway_message_id=update.gateway_message_id,
         sent_at=update.sent_at,
+        requested_at=creation_time(update.message_id) or update.at,
     )

@@ -6,6 +6,7 @@ our own messages show whom we wrote to, and some reports contain both the id and
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -21,11 +22,14 @@ from ingress.metrics import HIDDEN_MESSAGES, WAITING_HIDDEN_MESSAGES
 from ingress.sql import hidden_ids as sql
 from ingress.sql.hidden_ids import HiddenMessage, HiddenMessageEntry
 from ingress.webhooks.inbound_messages import InboundMessages
+from spreader.contract.ids import ERASED
+from spreader.erasure.postgres import ErasureTable
 from spreader.http.service_client import ServiceClient, ServiceUnavailable
 from spreader.runtime.postgres import autocommit
 from spreader.runtime.rows import fetched
 from spreader.text.clean_text import clean
 
+ERASURES = ErasureTable("ingress")
 REMEMBERED_MAX = 50_000
 COUNT_EVERY_SECONDS = 60.0
 
@@ -38,6 +42,7 @@ class HiddenIds:
     engine: AsyncEngine
     messages: InboundMessages
     sender: ServiceClient
+    erasures: ErasureTable = ERASURES
     remembered: dict[_Key, str] = field(default_factory=dict)
     """The numbers that this process has learned, so that most receipts need no statement."""
 
@@ -46,24 +51,27 @@ class HiddenIds:
         the report is kept until it is."""
         if report.recipient != NUMBER_UNKNOWN:
             if hidden_id is not None and isinstance(report, InboundMessage):
-                await self.learn(profile_id, hidden_id, report.recipient)
+                await self.learn(profile_id, hidden_id, report.recipient, report.at)
             await self.messages.take_report(package_id, profile_id, report)
         elif hidden_id is not None:
-            number = await self._number(profile_id, hidden_id) or await self._ask(package_id, profile_id, hidden_id)
+            number = await self._number(profile_id, hidden_id)
+            number = number or await self._ask(package_id, profile_id, hidden_id, report.at)
             if number is None:
                 await self._keep(package_id, profile_id, hidden_id, report)
             else:
                 report = replace(report, recipient=clean(number))
                 await self.messages.take_report(package_id, profile_id, report)
 
-    async def learn(self, profile_id: str, hidden_id: str, number: str) -> None:
-        """Store the number behind a hidden id, and process the messages that were kept under the id."""
+    async def learn(self, profile_id: str, hidden_id: str, number: str, at: datetime) -> None:
+        """Store the number behind a hidden id, and process the messages that were kept under the id. `at`: the time to
+        which the report with the number belongs."""
         key = profile_id, hidden_id
-        if self.remembered.get(key) == number:
+        if self.remembered.get(key) == number or number == ERASED:
             return
         params = {"profile_id": profile_id, "hidden_id": hidden_id}
         async with autocommit(self.engine) as connection:
-            await connection.execute(sql.LEARN, {**params, "recipient": number})
+            known = {"recipient": number, "at": at, "erasure_keys": self.erasures.keys}
+            await connection.execute(sql.LEARN, {**params, **known})
         await self._process_kept(profile_id, hidden_id, number)
         if len(self.remembered) >= REMEMBERED_MAX:
             self.remembered.clear()
@@ -77,13 +85,13 @@ class HiddenIds:
             rows = await connection.execute(sql.PAGE, {**params, "gateway_message_id": message_id})
             return fetched(HiddenMessageEntry, rows)
 
-    async def _ask(self, package_id: str, profile_id: str, hidden_id: str) -> str | None:
+    async def _ask(self, package_id: str, profile_id: str, hidden_id: str, at: datetime) -> str | None:
         """The number that the gateway knows. It is stored. None if the gateway or the sender does not say."""
         query = {"package_id": package_id, "profile_id": profile_id, "hidden_id": hidden_id}
         response = await self.sender.query("/hidden-ids/number", query)
         number = None if response is None or isinstance(response, ServiceUnavailable) else response.get("number")
         if number is not None:
-            await self.learn(profile_id, hidden_id, number)
+            await self.learn(profile_id, hidden_id, number, at)
         return number
 
     async def _number(self, profile_id: str, hidden_id: str) -> str | None:

@@ -58,12 +58,12 @@ class InboundMessages:
 
     async def _apply_preference(self, package_id: str, preference: MarketingPreference) -> None:
         """Adds a suppression for the choice `stop`, and lifts it for `resume`. Only a suppression that a gateway's
-        report has added is lifted."""
-        key = ConsentListKey(package_id, "suppression")
+        report has added is lifted, and none that the erasure of a person has kept since then."""
+        key, at = ConsentListKey(package_id, "suppression"), preference.at
         if preference.stop:
-            await self.consents.add(key, [preference.recipient], "gateway", preference.evidence, preference.at)
-        else:
-            await self.consents.remove_gateway_entry(key, preference.recipient, preference.at)
+            await self.consents.add(key, [preference.recipient], "gateway", preference.evidence, at, at)
+        elif not await self.consents.is_erased(preference.recipient, at):
+            await self.consents.remove_gateway_entry(key, preference.recipient, at)
 
     async def _hear(
         self, package_id: str, profile_id: str, recipient: str, text: str | None, evidence: str, at: datetime
@@ -72,6 +72,6 @@ class InboundMessages:
         words = (package.opt_out_words, package.opt_out_words_ignored)
         if is_opt_out(text, *words):
             key = ConsentListKey(package_id, "suppression")
-            OPT_OUTS.inc(await self.consents.add(key, [recipient], "opt_out_word", evidence))
+            OPT_OUTS.inc(await self.consents.add(key, [recipient], "opt_out_word", evidence, reported_at=at))
         elif text is not None and is_possible_opt_out(text, *words):
             await self.possible.note(package_id, profile_id, recipient, text, evidence, at)

@@ -23,11 +23,13 @@ from ingress.sql import receipts as sql
 from ingress.sql.receipts import ReceiptKeys, ReceiptMatch, WaitingMatch, WaitingReceipt, WaitingReceiptKey
 from ingress.webhooks.hidden_ids import HiddenIds
 from spreader.contract.events import DeliveryOutcome
+from spreader.erasure.postgres import ErasureTable
 from spreader.kafka.bus import Bus
 from spreader.runtime.postgres import autocommit
 from spreader.runtime.rows import arrays, fetched
 from spreader.text.clean_text import clean
 
+ERASURES = ErasureTable("ingress")
 BATCH_MAX = 1_000
 DELIVERIES_MAX = 5_000
 KEPT_MAX = 100_000
@@ -46,6 +48,7 @@ class ReceiptMatcher:
     kept_max: int = KEPT_MAX
     hidden_ids: HiddenIds | None = None
     """Learns which hidden id a recipient has. None: it learns from other receipts."""
+    erasures: ErasureTable = ERASURES
 
     async def take(self, receipts: Sequence[ProfileReceipt]) -> None:
         """Publishes the outcomes of known deliveries and stores the other receipts as waiting."""
@@ -61,13 +64,16 @@ class ReceiptMatcher:
                 if position not in matched and receipt.recipient != NUMBER_UNKNOWN
             ]
             if waiting:
-                kept = (await connection.execute(sql.KEEP, arrays(WaitingReceipt, waiting))).rowcount
+                params = {"erasure_keys": self.erasures.keys, **arrays(WaitingReceipt, waiting)}
+                kept = (await connection.execute(sql.KEEP, params)).rowcount
                 WAITING_RECEIPTS.labels("kept").inc(kept)
         pairs = [(receipts[match.position], match) for match in matches]
         await self.bus.publish(*_outcomes(pair for pair in pairs if isinstance(pair[0].report, MessageReceipt)))
         for receipt, delivery in pairs:
             if self.hidden_ids is not None and receipt.hidden_id is not None and is_of_profile(receipt, delivery):
-                await self.hidden_ids.learn(receipt.profile_id, receipt.hidden_id, delivery.recipient)
+                await self.hidden_ids.learn(
+                    receipt.profile_id, receipt.hidden_id, delivery.recipient, receipt.report.at
+                )
 
     async def match_deliveries(self, delivery_ids: Iterable[str]) -> None:
         """Matches the receipts that wait for these deliveries, which have just changed."""

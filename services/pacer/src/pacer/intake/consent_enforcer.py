@@ -52,6 +52,7 @@ class ConsentEnforcer:
     progress: ReadProgress
     wake_relay: Callable[[], None]
     wait_seconds: float = CONSENT_SECONDS
+    consents: ConsentTable = CONSENTS
     _opted_in_only: set[str] = field(default_factory=set[str], init=False)
     """The packages that require opt-ins, by the last call of `on_configured`."""
     _to_check: set[str] = field(default_factory=set[str], init=False)
@@ -84,7 +85,7 @@ class ConsentEnforcer:
         async with self.engine.begin() as connection:
             unseen = await deduplicator.unseen(connection, batch)
             await connection.execute(stops.STOPS_LOCK)
-            changes = await CONSENTS.fold(connection, [record.event for record in unseen])
+            changes = await self.consents.fold(connection, [record.event for record in unseen])
             stopped = [_stopped(change) for change in changes if self._is_stop(change)]
             lifted = [_stopped(change) for change in changes if not _forbids(change)]
             if stopped:

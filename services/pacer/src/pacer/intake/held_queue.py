@@ -6,6 +6,8 @@ One transaction stores a batch and its offsets. A second transaction then wakes 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import compress
+from operator import not_
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -13,6 +15,7 @@ from pacer.core.best_hour import BestHour
 from pacer.core.schedule import ORDINARY, ScheduleSlot, schedule_slot
 from pacer.core.settlement import TRIED_FOR, ReturnEnd, Settlement, return_end_of, settlement_of
 from pacer.core.waiting_queue import HeldEvent, NewDelivery, queue_of, waiting_queue
+from pacer.intake.erased_recipients import ErasedRecipients
 from pacer.intake.read_times import Assignment, ReadTime, ReadTimes
 from pacer.intake.waiting_profiles import Answered, wake_waiting
 from pacer.sql import contacts, stops
@@ -30,9 +33,12 @@ from spreader.contract.events import (
     OpenDeliveriesAssigned,
     OpenDeliveriesWaiting,
 )
+from spreader.erasure.postgres import ErasureTable, outcome_fact
 from spreader.kafka.guarded_consumer import Received
 from spreader.kafka.offset_store import Deduplicator
 from spreader.runtime.rows import arrays
+
+ERASURES = ErasureTable("pacer")
 
 AGREED_AFTER = timedelta(seconds=1)
 """A delivery that joins a waiting queue waits there at least this wall time. By then, router and pacer usually agree on
@@ -44,6 +50,7 @@ class HeldQueue:
     engine: AsyncEngine
     clock: Clock
     read_times: ReadTimes
+    erasures: ErasureTable = ERASURES
 
     async def hold(
         self,
@@ -74,8 +81,10 @@ class HeldQueue:
         assignments = _last_attempts([(event, delivery) for event in events for delivery in event.deliveries])
         now = await system_now(connection, self.clock)
         best_hours = await self.read_times.best_hours(connection, assignments, now)
+        rows = _assigned_rows(assignments, best_hours, wall_now())
+        erased = ErasedRecipients(self.erasures, self.clock)
         params = {
-            **arrays(sql.AssignedRow, _assigned_rows(assignments, best_hours, wall_now())),
+            **arrays(sql.AssignedRow, await erased.apply(connection, assignments, rows, now)),
             "now": now,
             "suppressed": SUPPRESSED,
             "not_opted_in": NOT_OPTED_IN,
@@ -118,7 +127,9 @@ class HeldQueue:
         """Store that customers wrote to a profile. They are no longer cold contacts of the profile, and count as having
         answered."""
         async with self.engine.begin() as connection:
-            events = [record.event for record in await deduplicator.unseen(connection, batch)]
+            unseen = [record.event for record in await deduplicator.unseen(connection, batch)]
+            facts = [(event.recipient, event.at) for event in unseen]
+            events = list(compress(unseen, map(not_, await self.erasures.are_erased(connection, facts))))
             if not events:
                 return
             # Profiles first: a release pass locks profiles before contacts, and the reverse order would deadlock.
@@ -144,7 +155,9 @@ class HeldQueue:
             return 0  # replies, and receipts other than `read`, need no transaction
         async with self.engine.begin() as connection:
             unseen = [record.event for record in await deduplicator.unseen(connection, batch)]
-            read_times = [ReadTime.of_receipt(outcome) for outcome in unseen if outcome.status == "read"]
+            read = [outcome for outcome in unseen if outcome.status == "read"]
+            erased = await self.erasures.are_erased(connection, [outcome_fact(outcome) for outcome in read])
+            read_times = [ReadTime.of_receipt(outcome) for outcome in compress(read, map(not_, erased))]
             await self.read_times.record(connection, read_times)
             to_write = [settlement for outcome in unseen if (settlement := settlement_of(outcome)) is not None]
             if any(settlement.state == "held" for settlement in to_write):
@@ -252,6 +265,7 @@ def _assigned_rows(
             expires_at=event.options.expires_at,
             waits=isinstance(event, OpenDeliveriesWaiting),
             refused=refusal_of_age(event.written_at, now),
+            cancelled=None,
             index=delivery.index,
             attempt=delivery.attempt,
             rank=slot.rank,

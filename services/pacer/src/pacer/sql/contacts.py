@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import text
 
+from spreader.erasure.sql_removals import first_column
 from spreader.runtime.rows import column, unnest
 
 COLD = """(contact.recipient IS NULL
@@ -75,6 +76,11 @@ class HourCount:
     readings: int
 
 
+@dataclass(frozen=True, slots=True)
+class PackageHour(HourCount):
+    package_id: str
+
+
 # `CONTACT_WROTE`, `CONTACT_RELEASED` and `CONTACT_SETTLE` lock contacts in the order of their keys. Without an order,
 # two of them could each hold a contact that the other waits for, and Postgres would end one with a deadlock.
 CONTACT_WROTE = text(f"""
@@ -108,6 +114,13 @@ SET readings = known.readings + excluded.readings,
 READ_HOURS = text("""
 SELECT recipient, hour, readings FROM pacer.habit
 WHERE package_id = :package_id AND recipient = ANY (CAST(:recipients AS text[]))""")
+
+READ_HOURS_OF = text(f"""
+{first_column("pacer.habit", "package_id")}
+SELECT known.recipient, known.hour, known.readings, known.package_id FROM leads CROSS JOIN LATERAL (
+    SELECT * FROM pacer.habit AS mine
+    WHERE mine.package_id = leads.value AND mine.recipient = ANY (CAST(:recipients AS text[])) LIMIT 100) AS known""")
+"""The read times of a recipient in all packages, and those of the whole packages."""
 
 CONTACT_CLASS_CORRECT = text(f"""
 UPDATE pacer.delivery SET cold = chosen.cold

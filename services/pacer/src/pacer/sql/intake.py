@@ -27,6 +27,8 @@ class AssignedRow:
     expires_at: datetime | None
     refused: str | None
     """Why the delivery expires at once, if the pacer does not know this assignment yet. None: it does not expire."""
+    cancelled: str | None
+    """Why the delivery is cancelled at once. None: it is not, unless its message is."""
     waits: bool
     """Whether the delivery has no profile. Then `profile_id` is the waiting queue of its package."""
     index: int = column("int")
@@ -77,10 +79,12 @@ INSERT INTO pacer.delivery AS held (delivery_id, message_id, package_id, profile
 SELECT taken.delivery_id, taken.message_id, taken.package_id, taken.profile_id, taken.recipient, taken.index,
        taken.attempt, string_to_array(taken.tried, ','), taken.rank, {COLD}, taken.not_before,
        taken.not_before, taken.timing, coalesce(taken.expires_at, 'infinity'),
-       CASE WHEN cancellation.message_id IS NOT NULL THEN 'cancelled' WHEN suppression.reason IS NOT NULL
-            THEN 'suppressed' WHEN taken.refused IS NOT NULL THEN 'expired' ELSE 'held' END,
-       cancellation.message_id IS NULL AND suppression.reason IS NULL AND taken.refused IS NULL,
-       CASE WHEN cancellation.message_id IS NULL THEN coalesce(suppression.reason, taken.refused) END,
+       CASE WHEN coalesce(cancellation.message_id, taken.cancelled) IS NOT NULL THEN 'cancelled'
+            WHEN suppression.reason IS NOT NULL THEN 'suppressed'
+            WHEN taken.refused IS NOT NULL THEN 'expired' ELSE 'held' END,
+       coalesce(cancellation.message_id, taken.cancelled, suppression.reason, taken.refused) IS NULL,
+       CASE WHEN cancellation.message_id IS NULL
+            THEN coalesce(taken.cancelled, suppression.reason, taken.refused) END,
        CASE WHEN taken.waits THEN CAST(:now AS timestamptz) END, taken.seq
 FROM (
     SELECT asked.*, nextval('pacer.delivery_seq_seq') AS seq
@@ -97,8 +101,9 @@ CROSS JOIN LATERAL (
     WHERE consent.recipient = taken.recipient AND consent.package_id IN (taken.package_id, '*')) AS suppression
 ORDER BY taken.delivery_id
 ON CONFLICT (delivery_id) DO UPDATE
-SET profile_id = excluded.profile_id, attempt = excluded.attempt, tried = excluded.tried, rank = excluded.rank,
-    cold = excluded.cold, asked_at = greatest(excluded.asked_at, held.asked_at),
+SET profile_id = excluded.profile_id, recipient = excluded.recipient, attempt = excluded.attempt,
+    tried = excluded.tried, rank = excluded.rank, cold = excluded.cold,
+    asked_at = greatest(excluded.asked_at, held.asked_at),
     not_before = greatest(excluded.not_before, held.asked_at), timing = excluded.timing,
     put_off_by = NULL, state = excluded.state, announced = excluded.announced, release = NULL,
     reason = excluded.reason, changed_at = clock_timestamp(),

@@ -14,9 +14,11 @@ from pacer.release.outcome_requests import OutcomeRequests
 from pacer.views.explain import Explainer
 from pacer.views.forecast import Forecaster, PlannedMessage
 from pacer.views.forecast_process import ForecastRefused, Purpose
+from pacer.views.recipient_habits import RecipientHabits
 from spreader.contract.answers import (
     ForecastHour,
     HeldPacedDelivery,
+    KnownReadings,
     PacedDelivery,
     PackageForecastView,
     ProfileForecastView,
@@ -55,10 +57,16 @@ class WhatIfRequest(BaseModel):
     package: Package
 
 
-def add_outcome_endpoint(app: FastAPI, outcome_requests: OutcomeRequests) -> None:
+def add_other_endpoints(app: FastAPI, outcome_requests: OutcomeRequests, recipient_habits: RecipientHabits) -> None:
+    """The endpoints about missing outcomes and about a recipient."""
+
     @app.post("/packages/{package_id}/outcomes")
     async def ask_for_outcomes(package_id: str) -> dict[str, Any]:
         return asdict(await outcome_requests.ask_now(package_id))
+
+    @app.get("/recipients/{recipient}")
+    async def reading(recipient: PhoneNumber) -> KnownReadings:
+        return KnownReadings(reading=await recipient_habits.describe(recipient))
 
 
 def add_endpoints(app: FastAPI, forecaster: Forecaster, explainer: Explainer) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from router.core.candidates import Candidates, find_candidates
 from router.core.loads import loads
-from router.core.strategies import WEIGHT_MAX, CandidatePool, allocate
+from router.core.strategies import CandidatePool, allocate, weights
 from router.core.terminal_outcome import TerminalOutcome
 from spreader.contract.configuration import Distribution, Package
 from spreader.contract.events import (
@@ -21,6 +21,8 @@ from spreader.contract.events import (
     WaitingDelivery,
 )
 from spreader.contract.ids import ProfileId, delivery_id
+
+SUPPRESSED_AND_ERASED = "the recipient was suppressed, and erased since then"
 
 RecordKey = tuple[str, int]
 """The message of a record, and the index of its first recipient."""
@@ -235,25 +237,24 @@ def waiting_recipients(request: OpenMessageRequested, routing: Routing) -> int:
 def terminal_outcomes(request: OpenMessageRequested, routing: Routing) -> list[TerminalOutcome]:
     """The terminal outcomes of the record's deliveries that get no profile."""
     of = TerminalOutcome.of_open
-    suppressed = [of(request, recipient, "suppressed", reason) for recipient, reason in routing.suppressed.items()]
+    reasons = {**_erased(request, routing), **routing.suppressed}
+    suppressed = [
+        of(request, recipient, "suppressed", reasons[recipient])
+        for recipient in recipients(request)
+        if recipient in reasons
+    ]
     if (reason := routing.refused) is None:
         return suppressed
     others = (recipient for recipient in recipients(request) if recipient not in routing.suppressed)
     return [*suppressed, *(of(request, recipient, "rejected", reason) for recipient in others)]
 
 
-def weights(package: Package, states: Mapping[str, ProfileState]) -> dict[str, int]:
-    """The weight of each profile. If the operator has set none, the weight is computed from daily limit, limit factor
-    and health."""
-    room = {
-        profile.profile_id: profile.limits.per_day * _usable_share(states.get(profile.profile_id))
-        for profile in package.profiles
-    }
-    largest = max(room.values(), default=0.0) or 1.0
-    return {
-        profile.profile_id: profile.weight or max(1, round(WEIGHT_MAX * room[profile.profile_id] / largest))
-        for profile in package.profiles
-    }
+def _erased(request: OpenMessageRequested, routing: Routing) -> dict[str, str]:
+    """The recipients who were suppressed and then erased, so that the decision no longer names them."""
+    if not routing.profiles:
+        return {}
+    pairs = zip(recipients(request), routing.profiles, strict=True)
+    return {recipient: SUPPRESSED_AND_ERASED for recipient, profile_id in pairs if not profile_id}
 
 
 def bound_profiles(
@@ -290,10 +291,3 @@ def _deliveries(request: OpenMessageRequested, profiles: Sequence[str]) -> tuple
 def _refused(request: OpenMessageRequested, version: int, reason: str) -> Routing:
     strategy = request.distribution or "round_robin"
     return Routing(request.message_id, request.first_index, strategy, version, (), refused=reason)
-
-
-def _usable_share(state: ProfileState | None) -> float:
-    """The limit factor times health, from 0 to 1; 1 for a profile without a state."""
-    if state is None:
-        return 1.0
-    return state.limit_factor * (1.0 if state.health is None else state.health.score / 100)

@@ -8,7 +8,8 @@ from itertools import islice
 
 from router.core.candidates import CHOSEN_KEPT_MAX, KEPT_MAX
 from router.core.loads import Load, balance
-from spreader.contract.configuration import Distribution
+from spreader.contract.configuration import Distribution, Package
+from spreader.contract.events import ProfileState
 from spreader.contract.ids import ProfileId
 
 WEIGHT_MAX = 100
@@ -127,3 +128,24 @@ def _with_bound(reasons: Mapping[ProfileId, str], bound: Mapping[ProfileId, int]
         profile: reason + (f"; {bound[profile]} talk to it" if profile in bound else "")
         for profile, reason in reasons.items()
     }
+
+
+def weights(package: Package, states: Mapping[str, ProfileState]) -> dict[str, int]:
+    """The weight of each profile. If the operator has set none, the weight is computed from daily limit, limit factor
+    and health."""
+    room = {
+        profile.profile_id: profile.limits.per_day * _usable_share(states.get(profile.profile_id))
+        for profile in package.profiles
+    }
+    largest = max(room.values(), default=0.0) or 1.0
+    return {
+        profile.profile_id: profile.weight or max(1, round(WEIGHT_MAX * room[profile.profile_id] / largest))
+        for profile in package.profiles
+    }
+
+
+def _usable_share(state: ProfileState | None) -> float:
+    """The limit factor times health, from 0 to 1; 1 for a profile without a state."""
+    if state is None:
+        return 1.0
+    return state.limit_factor * (1.0 if state.health is None else state.health.score / 100)

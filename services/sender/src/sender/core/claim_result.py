@@ -10,7 +10,6 @@ from types import MappingProxyType
 from typing import Any, Literal, assert_never
 
 from sender.core.decision import (
-    CANCELLED,
     AskGateway,
     Cancel,
     Decision,
@@ -94,8 +93,8 @@ def claim_result(decision: Decision, delivery: Delivery, at: datetime, speed: fl
             return SettledClaim("expired", _final(delivery, "expired", at, reason=reason, cause=decision))
         case Suppress(reason):
             return SettledClaim("suppressed", _final(delivery, "suppressed", at, reason=reason))
-        case Cancel():
-            return SettledClaim("cancelled", _final(delivery, "cancelled", at, reason=CANCELLED))
+        case Cancel(reason):
+            return SettledClaim("cancelled", _final(delivery, "cancelled", at, reason=reason))
         case _:
             assert_never(decision)
 

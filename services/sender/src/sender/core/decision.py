@@ -40,6 +40,8 @@ RECEIPT_WAIT: Mapping[Lane, timedelta] = {"open": timedelta(seconds=30), "reply"
 this time."""
 TOO_LATE = "too late: the time by which to send has passed"
 CANCELLED = "cancelled by the caller"
+CANCELLED_BY_ERASURE = "the recipient was erased"
+ERASED_IN_DOUBT = "it may have been sent, and is not sent again, because the recipient was erased"
 NO_TIME = timedelta(0)
 
 
@@ -117,7 +119,9 @@ class Suppress:
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """The caller cancelled the message before the call."""
+    """The caller cancelled the message before the call, or the recipient was erased."""
+
+    reason: str = CANCELLED
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,8 @@ import structlog
 from sender.config_cache import SenderConfigCache
 from sender.core.claim_result import ClaimResult, SettledClaim, claim_result
 from sender.core.decision import (
+    CANCELLED_BY_ERASURE,
+    ERASED_IN_DOUBT,
     NO_TIME,
     AskGateway,
     AttemptState,
@@ -53,6 +55,7 @@ from spreader.clock import Now
 from spreader.consent import NOT_OPTED_IN, SUPPRESSED, objection
 from spreader.contract.configuration import Profile
 from spreader.contract.content import TemplateContent, TextContent
+from spreader.contract.ids import ERASED
 from spreader.text.clean_text import clean
 
 log = structlog.get_logger()
@@ -136,6 +139,8 @@ class AttemptRunner:
         return await self.ledger.is_only_delivery(claim.delivery, forms_of(claim.delivery.recipient), passed)
 
     async def _send(self, claim: Claim, profile: Profile, driver: Driver, doubtful: bool) -> Decision:
+        if claim.delivery.recipient == ERASED:
+            return Cancel(CANCELLED_BY_ERASURE)
         if claim.cancelled:
             return Cancel()
         late = too_late(claim.delivery, self.now())
@@ -158,7 +163,7 @@ class AttemptRunner:
             case PermitState.REFUSED:
                 return AskGateway(NO_TIME)  # the claim is no longer valid, so the ledger drops this result
             case PermitState.STOPPED:
-                return _decide_by_stop(permit.stop)
+                return _decide_by_stop(permit.stop, doubtful)
             case PermitState.FAILED:
                 again = RetryHere(START_WAIT)
                 return with_doubt(again) if doubtful else again
@@ -257,7 +262,9 @@ class AttemptRunner:
         return decide(SendRefused("profile", clean(reason)), self._state(claim, doubtful=False), self.rng)
 
 
-def _decide_by_stop(stop: Stop | None) -> Cancel | Suppress:
+def _decide_by_stop(stop: Stop | None, doubtful: bool) -> Cancel | Suppress | MarkUnknown:
+    if stop == "erased":
+        return MarkUnknown(ERASED_IN_DOUBT) if doubtful else Cancel(CANCELLED_BY_ERASURE)
     return Suppress(SUPPRESSED) if stop == "suppressed" else Cancel()
 
 

@@ -7,8 +7,12 @@ from datetime import datetime, timedelta
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from spreader.erasure.postgres import ErasureTable
+from spreader.erasure.sql_condition import is_erased
 from spreader.runtime.postgres import autocommit
 from spreader.runtime.rows import arrays, fetched, unnest
+
+ERASURES = ErasureTable("sender")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,7 @@ class PostgresNumbers:
     """The store of `sender.gateways.number_check.NumberChecker`."""
 
     engine: AsyncEngine
+    erasures: ErasureTable = ERASURES
 
     async def find(self, numbers: Sequence[str], since: datetime) -> Mapping[str, CheckedNumber]:
         async with autocommit(self.engine) as connection:
@@ -55,7 +60,9 @@ class PostgresNumbers:
             return {row.number: row for row in fetched(CheckedNumber, result)}
 
     async def keep(self, checked: CheckedNumber) -> None:
+        """Store a check, unless the person was erased since the check began."""
         params = {
+            "erasure_keys": self.erasures.keys,
             "number": checked.number,
             "is_there": checked.exists,
             "at": checked.checked_at,
@@ -152,8 +159,12 @@ FIND_NUMBERS = text("""
 SELECT number, is_there AS exists, checked_at, address FROM sender.number
 WHERE number = ANY(CAST(:numbers AS text[])) AND checked_at > :since""")
 
-KEEP_NUMBER = text("""
-INSERT INTO sender.number (number, is_there, checked_at, address) VALUES (:number, :is_there, :at, :address)
+KEEP_NUMBER = text(f"""
+INSERT INTO sender.number (number, is_there, checked_at, address)
+SELECT number, is_there, at, address
+FROM (VALUES (CAST(:number AS text), CAST(:is_there AS boolean), CAST(:at AS timestamptz), CAST(:address AS text)))
+     AS checked (number, is_there, at, address)
+WHERE NOT {is_erased("sender", "checked.number", "checked.at")}
 ON CONFLICT (number) DO UPDATE
 SET is_there = excluded.is_there, checked_at = excluded.checked_at, address = excluded.address""")
 

@@ -59,8 +59,9 @@ class StartingCall:
     resent: bool
 
 
-Stop = Literal["cancelled", "suppressed"]
-"""Why a call must not begin. Since the claim, the message was cancelled, or the recipient was suppressed."""
+Stop = Literal["erased", "cancelled", "suppressed"]
+"""Why a call must not begin. Since the claim, the recipient was erased, the message was cancelled, or the recipient was
+suppressed."""
 
 
 @dataclass(frozen=True, slots=True)

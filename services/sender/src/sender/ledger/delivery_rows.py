@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, assert_never
 
 from sender.core.claim_result import ClaimResult, RetryLater, SettledClaim, StillInDoubt
@@ -50,6 +51,7 @@ class NewDeliveryRow:
     traceparent: str | None
     position: int
     """Its place in the batch. Replies to one recipient are sent in this order."""
+    requested_at: datetime
     attempt: int = column("int")
 
 
@@ -158,6 +160,7 @@ def delivery_row(delivery: Delivery, host_of: HostOf, position: int) -> NewDeliv
         body=delivery.model_dump_json(exclude_none=True),
         traceparent=delivery.traceparent,
         position=position,
+        requested_at=delivery.requested_at,
     )
 
 

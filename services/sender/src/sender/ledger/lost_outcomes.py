@@ -22,6 +22,7 @@ from sender.core.lost_outcome import (
 from sender.ledger.delivery_rows import EventRow
 from spreader.clock import Now
 from spreader.contract.events import PARTITIONS, DeliveryReleased
+from spreader.contract.ids import ERASED
 from spreader.kafka.read_barrier import ReadProgress, wait_until_consumed
 from spreader.runtime.rows import arrays, column, fetched, unnest
 
@@ -105,7 +106,7 @@ class LostOutcomes:
             LostReleaseRow(
                 delivery_id=asked.delivery_id,
                 package_id=asked.package_id,
-                recipient=asked.recipient,
+                recipient=ERASED,  # it is never sent, and its recipient may have been erased
                 profile_id=asked.profile_id,
                 attempt=asked.attempt,
                 release=asked.release,

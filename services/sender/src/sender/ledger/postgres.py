@@ -42,11 +42,14 @@ from sender.ledger.sql import (
     WRITE_RESULTS,
 )
 from spreader.contract.events import Event, Lane
+from spreader.erasure.postgres import ErasureTable
 from spreader.kafka.guarded_consumer import Received
 from spreader.kafka.offset_store import Deduplicator
 from spreader.runtime.postgres import autocommit
 from spreader.runtime.rehearsal import free_connections
 from spreader.runtime.rows import arrays, fetched
+
+ERASURES = ErasureTable("sender")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,7 @@ class DeliveryLedger:
     worker: str
     lease: timedelta
     host_of: HostOf = no_host
+    erasures: ErasureTable = ERASURES
 
     async def rehearse(self) -> None:
         """Prepare the statements of a delivery, so that the first delivery does not wait for this.
@@ -97,7 +101,7 @@ class DeliveryLedger:
         async with free_connections(self.engine) as connections:
             for connection in connections:
                 await self.deduplicator.unseen(connection, [])
-                await connection.execute(INSERT_DELIVERIES, {"lane": self.lane, **arrays(NewDeliveryRow, [])})
+                await connection.execute(INSERT_DELIVERIES, self._new_rows([]))
                 await connection.execute(CLAIM, self._claim_params(NO_SLOTS, NOTHING))
                 await connection.execute(START_CALLS, self._start_params([]))
                 await connection.execute(WRITE_RESULTS, self._write_params([]))
@@ -190,8 +194,10 @@ class DeliveryLedger:
         if not newest:
             return set()
         rows = [delivery_row(delivery, self.host_of, position) for position, delivery in enumerate(newest.values())]
-        result = await connection.execute(INSERT_DELIVERIES, {"lane": self.lane, **arrays(NewDeliveryRow, rows)})
-        return set(result.scalars())
+        return set((await connection.execute(INSERT_DELIVERIES, self._new_rows(rows))).scalars())
+
+    def _new_rows(self, rows: Sequence[NewDeliveryRow]) -> dict[str, object]:
+        return {"lane": self.lane, "erasure_keys": self.erasures.keys, **arrays(NewDeliveryRow, rows)}
 
     async def _claim(self, connection: AsyncConnection, free: FreeSlots, others: NotToClaim) -> tuple[Claim, ...]:
         if free.total <= 0:

@@ -4,6 +4,8 @@ from sqlalchemy import text
 
 from sender.ledger.claim import ClaimKey
 from sender.ledger.delivery_rows import HostSlotsRow, NewDeliveryRow, NewEventRow, ResultRow, StartRow
+from spreader.contract.ids import ERASED
+from spreader.erasure.sql_condition import is_erased
 from spreader.runtime.rows import unnest
 
 # Statements lock the rows that they change in the order of their ids. Without an order, two of them could each hold a
@@ -13,21 +15,28 @@ IN_ORDER = """locked AS (
     WHERE delivery_id = ANY (CAST(:delivery_id AS text[])) ORDER BY delivery_id FOR UPDATE)"""
 
 # A newer attempt or release reopens a delivery that was settled as certainly not sent. Any other repeat changes
-# nothing. A reopened row keeps its sequence number, so it keeps its place among the recipient's replies.
+# nothing. A reopened row keeps its sequence number, so it keeps its place among the recipient's replies. If the
+# recipient was erased after the request, the delivery gets ERASED in place of the number, and is then cancelled.
 INSERT_DELIVERIES = text(f"""
 WITH {IN_ORDER}
 INSERT INTO sender.delivery AS stored (
     delivery_id, message_id, lane, package_id, recipient, profile_id, host, attempt, release, asked, traceparent,
     state, due_at)
-SELECT incoming.delivery_id, incoming.message_id, :lane, incoming.package_id, incoming.recipient, incoming.profile_id,
-       incoming.host, incoming.attempt, incoming.release, incoming.body, incoming.traceparent, 'ready',
-       statement_timestamp()
+SELECT incoming.delivery_id, incoming.message_id, :lane, incoming.package_id,
+       CASE WHEN person.is_erased THEN '{ERASED}' ELSE incoming.recipient END, incoming.profile_id,
+       incoming.host, incoming.attempt, incoming.release,
+       CASE WHEN person.is_erased THEN replace(incoming.body, '"' || incoming.recipient || '"', '"{ERASED}"')
+            ELSE incoming.body END,
+       incoming.traceparent, 'ready', statement_timestamp()
 FROM {unnest(NewDeliveryRow, "incoming")}
 LEFT JOIN locked USING (delivery_id)
+CROSS JOIN LATERAL (
+    SELECT {is_erased("sender", "incoming.recipient", "incoming.requested_at")} AS is_erased) AS person
 ORDER BY incoming.position, locked.delivery_id
 ON CONFLICT (delivery_id) DO UPDATE SET
-    lane = excluded.lane, profile_id = excluded.profile_id, host = excluded.host, attempt = excluded.attempt,
-    release = excluded.release, asked = excluded.asked, traceparent = excluded.traceparent, state = 'ready',
+    lane = excluded.lane, recipient = excluded.recipient, profile_id = excluded.profile_id, host = excluded.host,
+    attempt = excluded.attempt, release = excluded.release, asked = excluded.asked,
+    traceparent = excluded.traceparent, state = 'ready',
     due_at = excluded.due_at, status = NULL,
     tries = CASE WHEN stored.attempt = excluded.attempt THEN stored.tries ELSE 0 END
 WHERE stored.state = 'settled' AND stored.status IN ('deferred', 'returned')
@@ -84,13 +93,15 @@ RENEW = text("""
 UPDATE sender.delivery SET due_at = clock_timestamp() + make_interval(secs => :lease)
 WHERE delivery_id = :delivery_id AND claim = :claim AND worker = :worker AND state IN ('claimed', 'sending')""")
 
-# A call begins only if its message is not cancelled and its recipient not suppressed. A stop that is committed after
-# this statement began does not change the call any more. Replies cannot be cancelled, and need no consent.
+# A call begins only if its recipient is not erased, its message not cancelled and its recipient not suppressed. A stop
+# that is committed after this statement began does not change the call any more. A caller cannot cancel replies, and
+# they need no consent.
 START_CALLS = text(f"""
 WITH {IN_ORDER},
 starting AS (
     SELECT starting.delivery_id, starting.claim, starting.resent,
-           CASE WHEN stored.lane <> 'open' THEN NULL
+           CASE WHEN stored.recipient = '{ERASED}' THEN 'erased'
+                WHEN stored.lane <> 'open' THEN NULL
                 WHEN EXISTS (SELECT FROM sender.cancellation
                              WHERE cancellation.message_id = starting.message_id) THEN 'cancelled'
                 WHEN EXISTS (SELECT FROM sender.consent
@@ -115,7 +126,9 @@ WITH {IN_ORDER},
 written AS (
 UPDATE sender.delivery AS stored
 SET state = result.state, due_at = clock_timestamp() + make_interval(secs => result.wait), worker = NULL,
-    status = result.status, gateway_message_id = result.gateway_message_id,
+    status = result.status,
+    gateway_message_id = CASE WHEN stored.recipient <> '{ERASED}' THEN result.gateway_message_id END,
+    heard = CASE WHEN stored.recipient <> '{ERASED}' OR result.state <> 'settled' THEN stored.heard END,
     resent = stored.resent AND NOT result.last_try_not_sent,
     asked = CASE WHEN result.state = 'settled' THEN NULL ELSE stored.asked END
 FROM {unnest(ResultRow, "result")} JOIN locked USING (delivery_id)

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from enum import IntFlag
 
 from spreader.contract.events import CustomerMessage, DeliveryOutcome
+from spreader.contract.ids import ERASED
 from stats.core.contacts import ContactHistory, CustomerAnswer, after_customer_message, after_open_message
 from stats.core.night import is_night
 from stats.core.sums import MinuteBucket, Sums, minute_of
@@ -88,8 +89,9 @@ class Tally:
 
     @property
     def contact_keys(self) -> frozenset[ContactKey]:
-        """The contacts whose history `count_contacts` needs."""
-        return frozenset(_contact_key(outcome) for outcome in (*self.sent, *self.delivered))
+        """The contacts whose history `count_contacts` needs. Erased persons have none."""
+        keys = (_contact_key(outcome) for outcome in (*self.sent, *self.delivered))
+        return frozenset(key for key in keys if not _is_erased(key))
 
     def add(self, bucket: MinuteBucket, sums: Sums, message_id: str | None = None) -> None:
         self.added[bucket] = self.added.get(bucket, _NOTHING) + sums
@@ -172,6 +174,9 @@ def count_contacts(tally: Tally, contacts: Mapping[ContactKey, ContactHistory]) 
     tally.contacts.update({key: contacts.get(key, ContactHistory()) for key in tally.contact_keys})
     for outcome in tally.sent:
         key = _contact_key(outcome)
+        if _is_erased(key):
+            tally.sent_deliveries.append(SentDelivery(outcome, is_new=False, receives=False))
+            continue
         contact = tally.contacts[key]
         is_new = outcome.lane == "open" and contact.is_new(outcome.at)
         tally.sent_deliveries.append(SentDelivery(outcome, is_new, contact.receives))
@@ -182,10 +187,16 @@ def count_contacts(tally: Tally, contacts: Mapping[ContactKey, ContactHistory]) 
             _count_answer(tally, key, outcome.package_id, answer)
     for outcome in tally.delivered:
         key = _contact_key(outcome)
-        if not tally.contacts[key].receives:
+        if not _is_erased(key) and not tally.contacts[key].receives:
             tally.contacts[key] = replace(tally.contacts[key], receives=True)
     _keep_changed_contacts(tally, contacts)
     return tally
+
+
+def writers(messages: Iterable[CustomerMessage]) -> set[ContactKey]:
+    """The contacts whose history `count_customer_messages` needs. Erased persons have none."""
+    keys = {(message.profile_id, message.recipient) for message in messages}
+    return {key for key in keys if not _is_erased(key)}
 
 
 def count_customer_messages(
@@ -197,6 +208,8 @@ def count_customer_messages(
         key = (message.profile_id, message.recipient)
         bucket = MinuteBucket(message.profile_id, minute_of(message.at), "reply", message.package_id)
         tally.add(bucket, Sums(received=1))
+        if _is_erased(key):
+            continue
         contact = tally.contacts.get(key) or contacts.get(key, ContactHistory())
         tally.contacts[key], answer = after_customer_message(contact, message.at)
         _count_answer(tally, key, message.package_id, answer)
@@ -218,6 +231,10 @@ def _count_answer(tally: Tally, key: ContactKey, package_id: str, answer: Custom
     tally.add(bucket, Sums(answered=1), answer.message_id)
     if answer.opened_at is not None:
         tally.add(MinuteBucket(profile_id, minute_of(answer.opened_at), "open", package_id), Sums(unanswered=-1))
+
+
+def _is_erased(key: ContactKey) -> bool:
+    return key[1] == ERASED
 
 
 def _contact_key(outcome: DeliveryOutcome) -> ContactKey:

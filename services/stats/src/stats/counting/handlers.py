@@ -10,10 +10,19 @@ from dataclasses import dataclass
 
 from spreader.clock import Now
 from spreader.contract.events import CustomerMessage, DeliveryOutcome, ProfileReported
+from spreader.erasure.postgres import outcome_fact
 from spreader.kafka.guarded_consumer import Received
 from stats.core.closures import signs_and_lifts, signs_from_outcomes
 from stats.core.sums import KINDS
-from stats.core.tally import Tally, count_contacts, count_customer_messages, count_outcomes, countable, refusals
+from stats.core.tally import (
+    Tally,
+    count_contacts,
+    count_customer_messages,
+    count_outcomes,
+    countable,
+    refusals,
+    writers,
+)
 from stats.counting.lane_closures import LaneClosures
 from stats.counting.sql_closures import save_reports
 from stats.counting.store import CountStore
@@ -47,6 +56,7 @@ class CountingHandlers:
         async with self.store.begin() as transaction:
             new = await transaction.new_events(batch)
             outcomes = countable(new)
+            outcomes = await transaction.without_erased(outcomes, [outcome_fact(outcome) for outcome in outcomes])
             counted = await transaction.lock_deliveries(outcomes)
             tally = count_outcomes(outcomes, counted, await transaction.new_refusals(refusals(new)))
             tally = count_contacts(tally, await transaction.lock_contacts(tally.contact_keys))
@@ -58,8 +68,9 @@ class CountingHandlers:
     async def on_customer_messages(self, batch: Sequence[Received[CustomerMessage]]) -> None:
         async with self.store.begin() as transaction:
             messages = await transaction.new_customer_messages(await transaction.new_events(batch))
-            keys = {(message.profile_id, message.recipient) for message in messages}
-            tally = count_customer_messages(messages, await transaction.lock_contacts(keys))
+            facts = [(message.recipient, message.at) for message in messages]
+            messages = await transaction.without_erased(messages, facts)
+            tally = count_customer_messages(messages, await transaction.lock_contacts(writers(messages)))
             await transaction.save(tally)
         self._after_commit(tally)
 

@@ -10,6 +10,8 @@ from sqlalchemy import TextClause
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from spreader.contract.events import Counts, CustomerMessage, DeliveryOutcome, Event, Windows
+from spreader.contract.ids import ERASED
+from spreader.erasure.postgres import ErasureTable, Fact
 from spreader.kafka.guarded_consumer import Received
 from spreader.kafka.offset_store import Deduplicator
 from spreader.runtime.postgres import autocommit
@@ -38,7 +40,9 @@ from stats.counting.rows import (
 )
 
 E = TypeVar("E", bound=Event)
+P = TypeVar("P", CustomerMessage, DeliveryOutcome)
 R = TypeVar("R")
+ERASURES = ErasureTable("stats")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +52,15 @@ class CountTransaction:
 
     connection: AsyncConnection
     deduplicator: Deduplicator
+    erasures: ErasureTable
 
     async def new_events(self, batch: Sequence[Received[E]]) -> list[E]:
         return [record.event for record in await self.deduplicator.unseen(self.connection, batch)]
+
+    async def without_erased(self, events: Sequence[P], facts: Sequence[Fact]) -> list[P]:
+        """The events, which count as before. Those about persons who were erased after the event do not name them."""
+        erased = await self.erasures.are_erased(self.connection, facts)
+        return [_anonymous(event) if is_erased else event for event, is_erased in zip(events, erased, strict=True)]
 
     async def lock_deliveries(self, outcomes: Sequence[DeliveryOutcome]) -> dict[str, CountedDelivery]:
         """What is already counted of these deliveries. Their rows, new ones too, are locked until the commit."""
@@ -111,11 +121,12 @@ class CountTransaction:
 class CountStore:
     engine: AsyncEngine
     deduplicator: Deduplicator
+    erasures: ErasureTable = ERASURES
 
     @asynccontextmanager
     async def begin(self) -> AsyncGenerator[CountTransaction]:
         async with self.engine.begin() as connection:
-            yield CountTransaction(connection, self.deduplicator)
+            yield CountTransaction(connection, self.deduplicator, self.erasures)
 
     async def windows(self, profiles: Collection[str], starts: WindowStarts) -> dict[str, Windows]:
         """The windows of each profile that has any count in them."""
@@ -172,6 +183,10 @@ def _windows(sums: Sequence[WindowRow], failures: Sequence[WindowFailureRow]) ->
         profile: Windows(**{span: window for span, window in of_profile.items() if window != _NOTHING})
         for profile, of_profile in windows.items()
     }
+
+
+def _anonymous(event: P) -> P:
+    return event.model_copy(update={"recipient": ERASED})
 
 
 def _sent_bucket(row: CountedDeliveryRow) -> MinuteBucket | None:

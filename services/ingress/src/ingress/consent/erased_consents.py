@@ -1,0 +1,47 @@
+"""Erased consents: takes an erased person off the lists, and out of the topic from which other services read them."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ingress.sql import erasures as sql
+from spreader.clock import Now
+from spreader.contract.events import ConsentChanged
+from spreader.erasure.eraser import ErasureParameters
+from spreader.erasure.postgres import OpenErasure
+from spreader.kafka.bus import EnvelopeBus
+from spreader.kafka.envelope import Envelope, source_of
+from spreader.runtime.rows import arrays, fetched
+
+TABLE = "ingress.consent"
+
+
+@dataclass(frozen=True, slots=True)
+class ErasedConsents:
+    bus: EnvelopeBus
+    now: Now
+
+    async def remove(self, connection: AsyncConnection, erasure: OpenErasure) -> Mapping[str, int]:
+        """Delete the person's entries, and publish a tombstone for each. Returns how many there were.
+
+        The rows stay locked until Kafka has the tombstones. Otherwise a tombstone could come after a new entry of the
+        same list, and Kafka would forget that entry.
+        """
+        params = asdict(ErasureParameters.of(erasure))
+        keys = fetched(sql.ConsentKey, await connection.execute(sql.ERASABLE_CONSENTS, params))
+        if keys:
+            await self.bus.publish_envelopes(*(self._tombstone(key, erasure.erasure_id) for key in keys))
+            await connection.execute(sql.DELETE_CONSENTS, arrays(sql.ConsentKey, keys))
+        return {TABLE: len(keys)}
+
+    def _tombstone(self, key: sql.ConsentKey, erasure_id: str) -> Envelope:
+        headers = {
+            "ce_specversion": "1.0",
+            "ce_id": f"{erasure_id}/{key.package_id}/{key.kind}",
+            "ce_source": source_of("ingress"),
+            "ce_type": ConsentChanged.type,
+            "ce_time": self.now().isoformat(),
+        }
+        record_key = f"{key.package_id}:{key.recipient}:{key.kind}"
+        return Envelope(ConsentChanged.topic, record_key.encode(), None, headers)

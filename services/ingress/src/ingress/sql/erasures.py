@@ -1,0 +1,138 @@
+"""Statements: the erasures of persons, what they remove from the tables of the ingress, and what is known of
+somebody."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import text
+
+from spreader.contract.events import ConsentKind, RecipientErased, Status
+from spreader.erasure.sql_removals import IS_NUMBER, OF_NUMBER, Removal
+from spreader.runtime.rows import columns, unnest
+
+
+@dataclass(frozen=True, slots=True)
+class StoredErasure:
+    erasure_id: str
+    at: datetime
+    keep_suppression: bool
+    asked_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceReport:
+    """What a service has removed. `rows`: how many rows of each table."""
+
+    service: str
+    at: datetime
+    rows: Mapping[str, int] = field(default_factory=dict[str, int])
+
+
+@dataclass(frozen=True, slots=True)
+class NewReport:
+    erasure_id: str
+    service: str
+    rows: str
+    """A JSON object."""
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class KnownConsent:
+    """A list on which a number is."""
+
+    package_id: str
+    kind: ConsentKind
+    since: datetime
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class KnownDeliveries:
+    """The deliveries of a number in one status. `first_at`: when the first of their messages was accepted. `last_at`:
+    when one of them last changed."""
+
+    status: Status
+    deliveries: int
+    first_at: datetime
+    last_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentKey:
+    package_id: str
+    kind: ConsentKind
+    recipient: str
+
+
+_AT = "CAST(:at AS timestamptz)"
+_NOT_REQUESTED_LATER = f"""NOT EXISTS (
+    SELECT FROM ingress.message WHERE message.message_id = mine.message_id AND message.accepted_at > {_AT})"""
+
+REMOVALS = (
+    # A gateway's id may contain the number, as that of the Cloud API does.
+    Removal(
+        "ingress.delivery",
+        f"{OF_NUMBER} AND (mine.stage > 0 OR CAST(:overdue AS boolean)) AND {_NOT_REQUESTED_LATER}",
+        "recipient = :erased, gateway_message_id = NULL",
+    ),
+    Removal("ingress.possible_opt_out", f"{OF_NUMBER} AND mine.at <= {_AT}", lead="package_id"),
+    Removal("ingress.hidden_id", OF_NUMBER),
+    Removal("ingress.receipt_waiting", f"{OF_NUMBER} AND mine.at <= CAST(:handled_at AS timestamptz)"),
+    Removal(
+        "ingress.consent",
+        f"""{OF_NUMBER} AND mine.since <= {_AT} AND mine.kind = 'suppression' AND mine.listed
+        AND CAST(:keep_suppression AS boolean) AND mine.evidence IS NOT NULL""",
+        "evidence = NULL",
+    ),
+    Removal(
+        "ingress.outbox",
+        f"mine.refusal IS NOT NULL AND mine.topic <> '{RecipientErased.topic}' AND mine.body ~ CAST(:quoted AS text)",
+        """body = regexp_replace(body, CAST(:quoted AS text), '"' || CAST(:erased AS text) || '"', 'g')""",
+    ),
+)
+WAITS = (
+    text(f"""
+SELECT NOT CAST(:overdue AS boolean) AND EXISTS (
+    SELECT FROM ingress.delivery AS mine WHERE {OF_NUMBER} AND {_NOT_REQUESTED_LATER})"""),
+    text("SELECT EXISTS (SELECT FROM ingress.outbox WHERE refusal IS NULL AND body ~ CAST(:quoted AS text))"),
+)
+"""Deliveries that have not ended, and records that are not published yet."""
+
+ERASABLE_CONSENTS = text(f"""
+SELECT {columns(ConsentKey)} FROM ingress.consent
+WHERE recipient {IS_NUMBER} AND since <= {_AT}
+  AND NOT (kind = 'suppression' AND listed AND CAST(:keep_suppression AS boolean))
+ORDER BY package_id, kind LIMIT :rows FOR UPDATE""")
+DELETE_CONSENTS = text(f"""
+DELETE FROM ingress.consent USING {unnest(ConsentKey, "gone")}
+WHERE consent.package_id = gone.package_id AND consent.kind = gone.kind AND consent.recipient = gone.recipient""")
+
+SET_ASKED_BY = text("UPDATE ingress.erasure SET asked_by = :asked_by WHERE erasure_id = :erasure_id")
+NEWEST = text(f"""
+SELECT {columns(StoredErasure)} FROM ingress.erasure
+WHERE hashes && CAST(:hashes AS text[]) ORDER BY at DESC, erasure_id DESC LIMIT 1""")
+REPORTS = text(f"""
+SELECT {columns(ServiceReport)} FROM ingress.erasure_report WHERE erasure_id = :erasure_id ORDER BY service""")
+KEEP_REPORTS = text(f"""
+INSERT INTO ingress.erasure_report (erasure_id, service, rows, at)
+SELECT erasure.erasure_id, new.service, CAST(new.rows AS jsonb), new.at
+FROM {unnest(NewReport, "new")} JOIN ingress.erasure ON erasure.erasure_id = new.erasure_id
+ORDER BY erasure.erasure_id, new.service ON CONFLICT DO NOTHING""")
+"""A report on an erasure that is no longer remembered is dropped."""
+UNREPORTED = text("""
+SELECT CAST(coalesce(extract(epoch FROM clock_timestamp() - min(noted_at)), 0) AS float8) FROM ingress.erasure
+WHERE noted_at > clock_timestamp() - interval '35 days'
+  AND (SELECT count(*) FROM ingress.erasure_report
+       WHERE erasure_report.erasure_id = erasure.erasure_id) < CAST(:services AS bigint)""")
+"""The age in seconds of the oldest erasure that not all services have reported, or 0."""
+
+KNOWN_CONSENTS = text(f"""
+SELECT {columns(KnownConsent)} FROM ingress.consent WHERE recipient {IS_NUMBER} AND listed
+ORDER BY kind, package_id""")
+KNOWN_DELIVERIES = text(f"""
+SELECT delivery.status, count(*) AS deliveries, min(coalesce(message.accepted_at, delivery.at)) AS first_at,
+       max(delivery.at) AS last_at
+FROM ingress.delivery LEFT JOIN ingress.message USING (message_id)
+WHERE delivery.recipient {IS_NUMBER} GROUP BY delivery.status""")

@@ -1,0 +1,40 @@
+"""Erasures: the persons who were erased, and an index for the recipients whom a routing left out."""
+
+from alembic import op
+
+from spreader.runtime.migrations.indexes import create_index_concurrently
+from spreader.runtime.postgres import statements
+
+revision = "0013"
+down_revision = "0012"
+
+SQL = """
+CREATE TABLE router.erasure (
+    erasure_id       text        PRIMARY KEY,
+    hashes           text[]      NOT NULL,
+    recipient        text,
+    at               timestamptz NOT NULL,
+    handled_at       timestamptz NOT NULL,
+    keep_suppression boolean     NOT NULL,
+    rows             jsonb       NOT NULL DEFAULT '{}',
+    noted_at         timestamptz NOT NULL DEFAULT clock_timestamp(),
+    unaware          text[],
+    look_at          timestamptz NOT NULL DEFAULT clock_timestamp(),
+    done_at          timestamptz
+);
+CREATE INDEX erasure_hash ON router.erasure USING gin (hashes);
+CREATE INDEX erasure_time ON router.erasure (at);
+CREATE INDEX erasure_open ON router.erasure (look_at) WHERE done_at IS NULL;
+CREATE INDEX erasure_done ON router.erasure (done_at) WHERE done_at IS NOT NULL;
+COMMENT ON TABLE router.erasure IS
+    'Persons who were erased. recipient: the number, until the service has removed it. hashes: keyed hashes of its
+     forms. Of the person, nothing up to "at" is kept. unaware: the transactions that may not have seen this row.';
+"""
+
+
+def upgrade() -> None:
+    create_index_concurrently(
+        "router.routing_suppressed", "routing USING gin ((CAST(suppressed AS jsonb))) WHERE suppressed <> '{}'"
+    )
+    for statement in statements(SQL):
+        op.execute(statement)
