@@ -139,7 +139,8 @@ def _number_change(message: UntrustedJson, sender: _Customer, at: datetime) -> R
     system = message["system"]
     new = phone_number(system["wa_id"].text) or phone_number(system["new_wa_id"].text)
     is_change = (system["type"].text or "") in _NUMBER_CHANGES
-    old = next((each for each in (sender.number, phone_number(system["customer"].text)) if each and each != new), None)
+    named: list[SafeText | None] = [sender.number, phone_number(system["customer"].text)]
+    old: SafeText | None = next((each for each in named if each and each != new), None)
     if not is_change or new is None or old is None:
         return None
     return NumberChange(old, new, clean(f"new-number/{message['id'].id or message.digest}"), at)
