@@ -1,8 +1,9 @@
 """Testing: a pacer with a real Postgres and without Kafka. A test sets its clock and its configuration."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -187,6 +188,12 @@ async def compute_here(task: ForecastTask, _: Purpose) -> PackageForecast:
     return task.forecast()
 
 
+def members(answer: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The members of a view's answer. Fails if the view does not know what it is asked about."""
+    assert answer is not None
+    return dict(answer)
+
+
 def received(*events: E) -> list[Received[E]]:
     return [Received(event, event.topic, 0, offset) for offset, event in enumerate(events)]
 
@@ -277,13 +284,9 @@ def waiting(
         reason="no profile can send now",
         deliveries=tuple(
             WaitingDelivery(
-                delivery_id=delivery.delivery_id,
-                recipient=delivery.recipient,
-                index=delivery.index,
-                attempt=attempt,
-                tried=tried,
+                delivery_id=each.delivery_id, recipient=each.recipient, index=each.index, attempt=attempt, tried=tried
             )
-            for delivery in event.deliveries
+            for each in event.deliveries
         ),
     )
 

@@ -12,7 +12,7 @@ from pacer.core.limits import DAY
 from pacer.core.policy import Facts, HeldDelivery, Margins, Pair, Rules, Wait, decide
 from pacer.core.schedule import IMMEDIATE, ORDINARY
 from pacer.core.simulation import SimulatedProfile, Simulation
-from pacer.testing import START, Pacer, assigned, package
+from pacer.testing import START, Pacer, assigned, members, package
 from spreader.contract.bounds import Bound
 from spreader.contract.configuration import Gap, ProfileLimits, RestWindow
 
@@ -138,13 +138,11 @@ async def test_the_explanation_of_a_delivery_and_of_its_queue_name_the_pairs(pac
         pacer.now = START + minutes * MINUTE
         (released,) = await pacer.release()
         await pacer.report("sent", released)
-    explanation = await pacer.explainer.delivery(assigned(42).deliveries[40].delivery_id)
-    assert explanation is not None
+    explanation = members(await pacer.explainer.delivery(assigned(42).deliveries[40].delivery_id))
     assert explanation["bound"] == Bound.DAY_IN_PAIRS
     assert explanation["bounds"].keys() >= {Bound.DAY_LIMIT, Bound.DAY_IN_PAIRS}
     assert explanation["why"] == explain_bound(Bound.DAY_IN_PAIRS, rules())
-    queue = await pacer.explainer.queue("one")
-    assert queue is not None
+    queue = members(await pacer.explainer.queue("one"))
     (profile,) = queue["profiles"]
     assert (profile["bound"], profile["next_release"]) == (Bound.DAY_IN_PAIRS, explanation["next_release"])
     assert timedelta(0) <= explanation["next_release"] - (START + DAY + 15 * MINUTE) <= timedelta(seconds=0.08 * 601)

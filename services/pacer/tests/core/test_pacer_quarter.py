@@ -13,7 +13,7 @@ from pacer.core.limits import rolling_limits
 from pacer.core.policy import HeldDelivery, Margins, Rules
 from pacer.core.schedule import IMMEDIATE, ORDINARY
 from pacer.core.simulation import SimulatedProfile, Simulation
-from pacer.testing import START, Pacer, assigned, package
+from pacer.testing import START, Pacer, assigned, members, package
 from spreader.contract.bounds import Bound
 from spreader.contract.configuration import Gap, ProfileLimits
 
@@ -102,12 +102,10 @@ async def test_an_explanation_names_the_quarter_of_the_day(pacer: Pacer) -> None
         pacer.now = START + timedelta(minutes=minutes)
         (released,) = await pacer.release()
         await pacer.report("sent", released)
-    explanation = await pacer.explainer.delivery(assigned(6).deliveries[4].delivery_id)
-    assert explanation is not None
+    explanation = members(await pacer.explainer.delivery(assigned(6).deliveries[4].delivery_id))
     assert explanation["bound"] == Bound.QUARTER_OF_DAY
     assert "A quarter of the daily limit reached: 4 of 16 messages" in explanation["why"]
-    queue = await pacer.explainer.queue("one")
-    assert queue is not None
+    queue = members(await pacer.explainer.queue("one"))
     (profile,) = queue["profiles"]
     assert profile["why"] == explanation["why"]
     assert explanation["next_release"] == START + HOUR + timedelta(seconds=profile["factors"]["slack_seconds"])

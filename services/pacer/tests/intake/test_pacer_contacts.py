@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from pacer.release.maintenance import QueueMaintenance
-from pacer.testing import START, Pacer, assigned, package
+from pacer.testing import START, Pacer, assigned, members, package
 from spreader.contract.configuration import ProfileLimits, QuietHours, RestWindow
 from spreader.contract.events import DeliveryOutcome, DeliveryReleased, OpenOptions
 
@@ -140,16 +140,13 @@ async def test_an_explanation_names_every_bound_and_the_queue_every_factor(pacer
     await pacer.hold(assigned(3))
     (first,) = await pacer.release()
     await pacer.report("sent", first)
-    explanation = await pacer.explainer.delivery(assigned(3).deliveries[1].delivery_id)
-    assert explanation is not None
+    explanation = members(await pacer.explainer.delivery(assigned(3).deliveries[1].delivery_id))
     assert (explanation["state"], explanation["bound"], explanation["ahead"]) == ("held", "hour limit", 0)
     assert set(explanation["bounds"]) == {"gap", "hour limit"}
-    gone = await pacer.explainer.delivery(first.delivery_id)
-    assert gone is not None
+    gone = members(await pacer.explainer.delivery(first.delivery_id))
     assert (gone["state"], "bound" in gone) == ("settled", False)
     assert await pacer.explainer.delivery("dlv_nobody") is None
-    queue = await pacer.explainer.queue("one")
-    assert queue is not None
+    queue = members(await pacer.explainer.queue("one"))
     (profile,) = queue["profiles"]
     assert (queue["held"], profile["held"], profile["due"], profile["bound"]) == (2, 2, 2, "hour limit")
     assert profile["limits"]["hour limit"] == {"used": 1, "limit": 1}
@@ -164,12 +161,10 @@ async def test_an_explanation_counts_deliveries_ahead_and_concurrent_sends(pacer
     pacer.config.configure(package(profiles=2, limits=WIDE, concurrent=1))
     await pacer.hold(assigned(4, profiles=2))
     second = assigned(4, profiles=2).deliveries[2].delivery_id
-    explanation = await pacer.explainer.delivery(second)
-    assert explanation is not None
+    explanation = members(await pacer.explainer.delivery(second))
     assert (explanation["ahead"], explanation["bound"], explanation["next_release"]) == (1, "deliveries ahead", None)
     assert len(await pacer.release()) == 1
-    explanation = await pacer.explainer.delivery(second)
-    assert explanation is not None
+    explanation = members(await pacer.explainer.delivery(second))
     assert explanation["bound"] == "concurrent sends"
 
 
@@ -178,10 +173,8 @@ async def test_only_the_first_delivery_is_promised_the_next_release(pacer: Pacer
     await pacer.hold(assigned(3))
     await pacer.report("sent", *await pacer.release())
     _, second, third = (each.delivery_id for each in assigned(3).deliveries)
-    explanation = [await pacer.explainer.delivery(each) for each in (second, third)]
-    shown = [
-        (each["bound"], each["next_release"] is None, set(each["bounds"])) for each in explanation if each is not None
-    ]
+    explanation = [members(await pacer.explainer.delivery(each)) for each in (second, third)]
+    shown = [(each["bound"], each["next_release"] is None, set(each["bounds"])) for each in explanation]
     assert shown == [("gap", False, {"gap"}), ("deliveries ahead", True, {"gap", "deliveries ahead"})]
 
 

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from pacer.core.release_pass import LOOK_AGAIN
-from pacer.testing import START, Pacer, assigned, package
+from pacer.testing import START, Pacer, assigned, members, package
 from spreader.contract.bounds import Bound
 from spreader.contract.configuration import Package
 from spreader.contract.events import (
@@ -41,8 +41,7 @@ async def test_an_unknown_package_cancels_nothing_and_releases_nothing_until_it_
     async with pacer.engine.connect() as connection:
         look_at = (await connection.execute(text("SELECT look_at FROM pacer.profile"))).scalar_one()
     assert look_at == START + LOOK_AGAIN
-    explanation = await pacer.explainer.delivery(assigned(2).deliveries[0].delivery_id)
-    assert explanation is not None
+    explanation = members(await pacer.explainer.delivery(assigned(2).deliveries[0].delivery_id))
     assert explanation["bound"] == Bound.CONFIGURATION_STALE
     pacer.configure(package())
     assert len(await pacer.release()) == 1
@@ -103,8 +102,7 @@ async def test_nothing_is_released_while_the_configuration_may_be_out_of_date(pa
     pacer.config.doubts.append("Kafka has not answered for 31 s")
     assert await pacer.release_loop.run_pass() > 0
     assert await pacer.states() == {"held": 1}
-    explanation = await pacer.explainer.delivery(assigned(1).deliveries[0].delivery_id)
-    assert explanation is not None
+    explanation = members(await pacer.explainer.delivery(assigned(1).deliveries[0].delivery_id))
     assert (explanation["bound"], explanation["next_release"]) == (Bound.CONFIGURATION_STALE, None)
     assert "Kafka does not answer" in explanation["why"]
     pacer.config.doubts.clear()

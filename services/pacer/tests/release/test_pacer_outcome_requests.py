@@ -16,7 +16,7 @@ from pacer.metrics import WITHOUT_OUTCOME
 from pacer.release import outcome_requests, overdue_command
 from pacer.release.outcome_requests import LOOK_SECONDS, OutcomeRequests
 from pacer.settings import PacerSettings
-from pacer.testing import START, Pacer, assigned, outcome, package
+from pacer.testing import START, Pacer, assigned, members, outcome, package
 from pacer.views import explain
 from spreader.clock import Clock
 from spreader.contract.answers import RequestSummary
@@ -151,9 +151,7 @@ async def test_an_operator_has_the_sender_asked_about_one_package_after_five_min
 
 
 async def slots(pacer: Pacer) -> dict[str, int]:
-    queue = await pacer.explainer.queue("one")
-    assert queue is not None
-    return queue["at_gateway"]
+    return members(await pacer.explainer.queue("one"))["at_gateway"]
 
 
 @asynccontextmanager

@@ -12,7 +12,7 @@ from pacer.metrics import WAITING
 from pacer.release.maintenance import QueueMaintenance
 from pacer.release.queue_count import QueueCounter
 from pacer.release.waiting_queues import ROWS_MAX
-from pacer.testing import START, Pacer, assigned, package, received, waiting
+from pacer.testing import START, Pacer, assigned, members, package, received, waiting
 from spreader.consent import NOT_OPTED_IN, SUPPRESSED
 from spreader.contract.configuration import Package, ProfileLimits
 from spreader.contract.events import (
@@ -92,8 +92,7 @@ async def test_an_explanation_says_why_a_delivery_waits_and_since_when(pacer: Pa
     event = waiting(2)
     await pacer.hold(event)
     pacer.now += timedelta(hours=3)
-    explained = await pacer.explainer.delivery(event.deliveries[1].delivery_id)
-    assert explained is not None
+    explained = members(await pacer.explainer.delivery(event.deliveries[1].delivery_id))
     assert {name: explained[name] for name in ("state", "profile_id", "waiting_since", "bound", "ahead", "why")} == {
         "state": "held",
         "profile_id": None,
@@ -102,16 +101,13 @@ async def test_an_explanation_says_why_a_delivery_waits_and_since_when(pacer: Pa
         "ahead": 1,
         "why": "No profile of the package can send now (p0: paused by an operator).",
     }
-    queue = await pacer.explainer.queue("one")
-    assert queue is not None
+    queue = members(await pacer.explainer.queue("one"))
     assert (queue["held"], queue["waiting_for_profile"]) == (2, 2)
     await pacer.hold(waiting(2, attempt=2))  # the router had no profile for them, once more
-    again = await pacer.explainer.delivery(event.deliveries[1].delivery_id)
-    assert again is not None
+    again = members(await pacer.explainer.delivery(event.deliveries[1].delivery_id))
     assert (again["waiting_since"], again["attempt"]) == (START, 2)
     await pacer.hold(assigned(2, attempt=3))
-    given = await pacer.explainer.delivery(event.deliveries[1].delivery_id)
-    assert given is not None
+    given = members(await pacer.explainer.delivery(event.deliveries[1].delivery_id))
     assert (given["waiting_since"], given["profile_id"]) == (None, "p0")
 
 

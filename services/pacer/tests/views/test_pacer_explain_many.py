@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from pacer.core.release_pass import run_pass
 from pacer.sql import views
-from pacer.testing import START, Pacer, assigned, package
+from pacer.testing import START, Pacer, assigned, members, package
 from pacer.views.explain import PROFILES_A_TURN
 
 pytestmark = pytest.mark.postgres
@@ -34,9 +34,8 @@ async def test_profiles_are_explained_in_turns(pacer: Pacer, monkeypatch: pytest
 
     monkeypatch.setattr("pacer.views.explain.run_pass", counted_pass)
     counting = asyncio.ensure_future(count_turns())
-    queue = await pacer.explainer.queue("one")
+    queue = members(await pacer.explainer.queue("one"))
     counting.cancel()
-    assert queue is not None
     assert [each["held"] for each in queue["profiles"]] == [1] * count
     assert explained.total() == count
     assert max(explained.values()) <= PROFILES_A_TURN
@@ -52,6 +51,5 @@ async def test_unanswered_contacts_are_counted_by_the_database(pacer: Pacer) -> 
         await connection.execute(text(statement), {"now": START})
         rows = (await connection.execute(views.UNANSWERED, {"profile_ids": ["p0"], "now": START})).all()
     assert len(rows) == 1
-    queue = await pacer.explainer.queue("one")
-    assert queue is not None
+    queue = members(await pacer.explainer.queue("one"))
     assert queue["profiles"][0]["limits"]["unanswered budget"]["used"] == 3_000
