@@ -27,6 +27,12 @@ def rows(text: str) -> list[list[str]]:
         ("\nName,Mobile\nMona,201001234567", 1, 2),
         ("Customers of May\nName,Mobile\nMona,201001234567", 1, 2),
         ("Name,Mobile\n,\nMona,", 1, 1),
+        ("Name,Mobile\nMona,2.01E+11\nOmar,201001234567", 1, 1),
+        ("phone\n201001234567 / 201001234568\n201001234569", 0, 1),
+        ("Phone list of May\nName,Mobile\nMona,none\nOmar,201001234567", 1, 2),
+        ("Rufname,Nummer\nMona,2024-01-15\nOmar,201001234567", 1, 1),
+        ("Mona,2.01E+11\nOmar,201001234567", 1, 0),
+        ("201001234567 / 201001234568\n201001234569", 0, 0),
     ],
 )
 def test_the_column_with_the_numbers_is_found(text: str, column: int, first_row: int) -> None:
@@ -50,6 +56,19 @@ def test_a_guess_that_may_be_wrong_says_so(text: str) -> None:
 @pytest.mark.parametrize("text", ["Name,Phone\nMona,201001234567", "201001234567\n201001234568", "Mona,201001234567"])
 def test_a_clear_list_is_sure(text: str) -> None:
     assert find_layout(rows(text)).is_sure
+
+
+@pytest.mark.parametrize(
+    ("text", "width"),
+    [
+        ("phone\n201001234567\n201001234568,201001234569", 1),
+        ("Customers of May\nMona,201001234567,20100555\nOmar,201001234568,20100556", 3),
+        ("name,phone,city\nMona,201001234567", 3),
+        ("", 0),
+    ],
+)
+def test_the_usual_number_of_columns_is_known(text: str, width: int) -> None:
+    assert find_layout(rows(text) if text else []).width == width
 
 
 def test_an_empty_list_has_a_layout() -> None:

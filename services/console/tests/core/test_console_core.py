@@ -15,7 +15,7 @@ from console.core import draft, formats, setting_texts
 from console.core.api_models import ApiChangeList, ApiHistory
 from console.core.conflict import foreign_changes, with_authors
 from console.core.markup import tag
-from console.core.message_body import InvalidField, open_body, phone_numbers, reply_body
+from console.core.message_body import InvalidField, open_body, reply_body
 from console.core.pacing_factors import effects, gap_factors, rush
 from console.core.progress import explanation_steps
 from console.core.queue import ApiOutcomeRequest, ApiPace, ApiQueue, missing_outcomes, outcome_request_words
@@ -212,7 +212,7 @@ def test_each_column_is_shown_with_the_numbers_that_would_be_dialled() -> None:
 
 def test_invalid_rows_are_counted_and_listed_with_their_line() -> None:
     scan = RecipientScan()
-    found = [scan.add(line, cell) for line, cell in enumerate(["201001234567", "", "0100", "x"], 2)]
+    found = [scan.add(line, [cell], 0) for line, cell in enumerate(["201001234567", "", "0100", "x"], 2)]
     assert found == ["201001234567", None, None, None]
     assert (scan.rows, scan.empty, scan.invalid) == (4, 1, 2)
     assert [(each.line, each.why.split(":")[0]) for each in scan.errors] == [
@@ -230,8 +230,11 @@ def test_typed_fields_become_the_message_body() -> None:
     }  # fmt: skip
     image = {"type": "image", "url": "https://e.com/a.png", "caption": "c", "recipient": "+20 100 123 4567"}
     assert reply_body(image)["media"] == {"url": "https://e.com/a.png"}
-    assert reply_body({"type": "text", "text": "Hi", "recipient": "+20 100"})["recipient"] == "20100"
-    assert phone_numbers("+20 100;201\n202") == ["20", "100", "201", "202"]
+    assert reply_body(image)["recipient"] == "201001234567"
+    assert reply_body({**image, "recipient": "01001234567"}, "EG")["recipient"] == "201001234567"
+    with pytest.raises(InvalidField, match="5 digits") as wrong:
+        reply_body({"type": "text", "text": "Hi", "recipient": "+20 100"})
+    assert wrong.value.pointer == "/recipient"
     with pytest.raises(InvalidField) as reason:
         open_body({"type": "template", "components": "{"}, [], "UTC")
     assert reason.value.pointer == "/template/components"

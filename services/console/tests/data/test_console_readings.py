@@ -8,8 +8,9 @@ from zipfile import ZIP_DEFLATED, ZipFile
 import pytest
 from openpyxl import Workbook
 
-from console.data import spreadsheets
 from console.data.spreadsheets import ColumnReading, Spreadsheet, UnreadableFile, open_spreadsheet
+from spreader.phone import list_file
+from spreader.phone.text_rows import FileRow
 
 ROWS = [["2010000000" + str(10 + row), "4915100000" + str(10 + row)] for row in range(20)]
 
@@ -27,7 +28,7 @@ class Halting:
         self.reached, self.go_on = threading.Event(), threading.Event()
         rows = Spreadsheet.rows
 
-        def halting(sheet: Spreadsheet) -> Iterator[tuple[float, list[str]]]:
+        def halting(sheet: Spreadsheet) -> Iterator[FileRow]:
             for number, row in enumerate(rows(sheet)):
                 if number == 10:
                     self.reached.set()
@@ -78,7 +79,7 @@ def test_a_workbook_that_unpacks_to_too_much_is_refused_before_it_is_unpacked(
     def must_not_run(*_: object, **__: object) -> None:
         raise AssertionError("the file is being unpacked")
 
-    monkeypatch.setattr(spreadsheets, "load_workbook", must_not_run)
+    monkeypatch.setattr(list_file, "load_workbook", must_not_run)
     for part, size in (("xl/worksheets/sheet1.xml", 513), ("xl/sharedStrings.xml", 65)):
         path = tmp_path / "upload"
         with ZipFile(path, "w", ZIP_DEFLATED) as book, book.open(part, "w") as out:
@@ -93,7 +94,7 @@ def test_a_workbook_that_unpacks_to_too_much_is_refused_before_it_is_unpacked(
 
 def test_few_workbooks_are_read_at_the_same_time(tmp_path: Path) -> None:
     sheets = list[Spreadsheet]()
-    for number in range(spreadsheets.WORKBOOKS_MAX + 1):
+    for number in range(list_file.WORKBOOKS_MAX + 1):
         path = tmp_path / f"upload{number}"
         book = Workbook()
         book.worksheets[0].append(["201001234567"])

@@ -315,7 +315,8 @@ def test_a_file_is_read_as_offices_write_it(tmp_path: Path, text: str, encoding:
     [
         ("list.pdf", b"x", "neither .csv nor .xlsx"),
         ("list.xlsx", b"no zip", "no spreadsheet that can be read"),
-        ("list.csv", b"\xff\xfe\x00", "not UTF-8"),
+        ("list.csv", b"\xff\xfe\x00", "no spreadsheet that can be read"),
+        ("list.csv", b"\xd0\xcf\x11\xe0", "neither a CSV nor an XLSX"),
     ],
 )
 def test_an_unreadable_file_says_what_to_do(tmp_path: Path, name: str, content: bytes, words: str) -> None:

@@ -1,12 +1,15 @@
 """Consent over HTTP: changes of lists are published before the response; opt-out words suppress."""
 
+import io
 from collections.abc import AsyncGenerator
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from openpyxl import Workbook
 from sqlalchemy import text as sql
 
+from ingress.consent import endpoint
 from ingress.consent.consent_lists import POLL_SECONDS, ConsentListKey, ConsentLists
 from ingress.testing import System
 from spreader.contract.events import ConsentChanged, CustomerMessage
@@ -93,7 +96,7 @@ async def test_a_csv_file_is_imported_and_its_invalid_rows_are_listed(system: Sy
     text = f"\ufeffname;phone\r\nMona;+{ONE}\r\n\r\nOmar;{TWO}\r\nNobody;\r\nTwice;{TWO}\r\nLast;{THREE}"
     answer = await system.http.post(f"{LIST}/import", content=text.encode(), headers={"Content-Type": "text/csv"})
     assert (answer.status_code, answer.json()) == (200, {
-        "package_id": "pkg", "rows": 5, "added": 2, "already": 2, "wrong": 1,
+        "package_id": "pkg", "rows": 5, "added": 2, "already": 2, "wrong": 1, "warnings": [],
         "errors": [
             {"line": 5, "code": "phone_number", "detail": "it is empty"}
         ],
@@ -139,6 +142,70 @@ async def test_a_line_ends_with_any_line_break(system: System, end: str) -> None
         answer = await system.http.post(f"{LIST}/import", content=content)
         assert (answer.status_code, answer.json()["rows"], answer.json()["wrong"]) == (200, 2, 0)
     assert await listed(system) == [ONE, TWO]
+
+
+def workbook(*rows: list[Any]) -> bytes:
+    file = io.BytesIO()
+    book = Workbook()
+    for row in rows:
+        book.worksheets[0].append(row)
+    book.save(file)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        f"الاسم;رقم الموبايل\r\nمنى;{ONE}\r\nعمر;{TWO}\r\n".encode("cp1256"),
+        f"Name\tMobile\r\nZoë\t{ONE}\r\nمنى\t{TWO}\r\n".encode("utf-16"),
+        f"sep=;\r\nName;Mobile\r\nMona, Omar;{ONE}\r\nAli;{TWO}\r\n".encode(),
+        f"Name,Mobile\rMona,{ONE}\rOmar,{TWO}\r".encode(),
+        f'Name,Mobile\n"Mona\nAli",{ONE}\nOmar,{TWO}\n'.encode(),
+        workbook(["Name", "Mobile"], ["Mona", int(ONE)], ["Omar", f"+{TWO}"]),
+    ],
+)
+async def test_a_list_is_imported_as_offices_write_it(system: System, content: bytes) -> None:
+    await system.package("a")
+    answer = await system.http.post(f"{LIST}/import", content=content)
+    assert answer.status_code == 200, answer.text
+    assert (answer.json()["rows"], answer.json()["added"], answer.json()["wrong"]) == (2, 2, 0)
+    assert await listed(system) == [ONE, TWO]
+
+
+@pytest.mark.parametrize(
+    ("content", "lines"),
+    [
+        (f"phone\n{ONE} / {TWO}\n{THREE}\n", [2]),
+        (f"phone\n{THREE}\n{ONE};{TWO}\n", [3]),
+        (f"name,phone\nMona,{THREE}\n" + "\n" * 30 + f"Omar,{ONE},{TWO}\n", [33]),
+        (f'name,phone\n"Mona,{ONE}\nOmar,{THREE}\n', [2]),
+        (f"name,phone\nMona,2.01E+11\nOmar,{THREE}\nAli,2024-01-15\n", [2, 4]),
+    ],
+)
+async def test_a_row_that_is_not_one_number_is_wrong_with_its_line(
+    system: System, content: str, lines: list[int]
+) -> None:
+    await system.package("a")
+    body = (await system.http.post(f"{LIST}/import?column=phone", content=content.encode())).json()
+    assert [error["line"] for error in body["errors"]] == lines
+    assert await listed(system) == [THREE]
+
+
+@pytest.mark.parametrize(
+    "content", [b"%PDF-1.7", b"PK\x03\x04 torn", b"\xd0\xcf\x11\xe0\xa1", b"\x00\x01\x02", b"\xff\xfe\x00"]
+)
+async def test_what_is_no_list_is_refused(system: System, content: bytes) -> None:
+    await system.package("a")
+    answer = await system.http.post(f"{LIST}/import", content=content)
+    assert (answer.status_code, answer.json()["code"]) == (400, "malformed")
+
+
+async def test_a_list_that_is_too_large_is_refused(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    await system.package("a")
+    monkeypatch.setattr(endpoint, "FILE_BYTES_MAX", 20)
+    answer = await system.http.post(f"{LIST}/import", content=f"{ONE}\n{TWO}\n".encode())
+    assert (answer.status_code, answer.json()["code"]) == (413, "too-large")
+    assert await listed(system) == []
 
 
 async def test_a_large_file_is_imported_in_parts(system: System) -> None:

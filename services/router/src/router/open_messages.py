@@ -13,12 +13,14 @@ import random
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from itertools import compress
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from router.config_cache import RouterConfigCache
+from router.core.completed_request import completed_open
 from router.core.refusal import reason_of_refusal
 from router.core.routing import (
     RecordKey,
@@ -66,12 +68,16 @@ class OpenMessageRouter:
     async def on_requested(self, batch: Sequence[Received[OpenMessageRequested]]) -> None:
         if not await wait_until_consents_consumed(self.progress, CONSENT_WAIT_SECONDS):
             log.warning("changes of consent are still unread; routing open messages anyway")
-        requests = [record.event for record in batch]
-        packages = await self.config.packages_of(requests)
+        received = [record.event for record in batch]
+        packages = await self.config.packages_of(received)
         await self.config.wait_for_states(packages)
         refusals = [refusal_of_age(record.written_at, self.wall()) for record in batch]
-        routings = await self._decide(requests, packages, refusals)
-        of_records = [self._events(*decision) for decision in zip(batch, routings, strict=True)]
+        routings = await self._decide(received, packages, refusals)
+        requests = [
+            completed_open(request, routing.country) for request, routing in zip(received, routings, strict=True)
+        ]
+        decisions = zip(requests, routings, (record.written_at for record in batch), strict=True)
+        of_records = [self._events(*decision) for decision in decisions]
         numbers = [number for number, events in enumerate(of_records) for _ in events]
         try:
             await self.bus.publish(*(event for events in of_records for event in events))
@@ -99,7 +105,10 @@ class OpenMessageRouter:
         packages: Sequence[Package | None],
         refusals: Sequence[str | None],
     ) -> list[Routing]:
-        """The stored decision on each record, or a new one, which is stored now."""
+        """The stored decision on each record, or a new one, which is stored now. The package's country completes the
+        recipients of new records."""
+        countries = [package and package.default_country for package in packages]
+        requests = [completed_open(request, country) for request, country in zip(requests, countries, strict=True)]
         async with self.store.begin() as connection:
             cursors = await self.store.lock_cursors(connection, [request.package_id for request in requests])
             known = await self.store.routings(connection, [_record_key(request) for request in requests])
@@ -190,11 +199,11 @@ class OpenMessageRouter:
                 refusal,
             )
             assigned_at = self.pending.add(filter(None, routing.profiles), self.now())
-            decided[key] = replace(routing, assigned_at=assigned_at)
+            country = package and package.default_country
+            decided[key] = replace(routing, assigned_at=assigned_at, country=country)
         return decided
 
-    def _events(self, record: Received[OpenMessageRequested], routing: Routing) -> list[Event]:
-        request, written_at = record.event, record.written_at
+    def _events(self, request: OpenMessageRequested, routing: Routing, written_at: datetime | None) -> list[Event]:
         rejected = 0 if routing.refused is None else len(recipients(request))
         REFUSED.labels("open").inc(rejected)
         ROUTED.labels("open", routing.strategy).inc(sum(routing.distribution.values()))

@@ -34,6 +34,7 @@ class RoutingRow:
     suppressed: str
     assigned_at: datetime | None
     waiting: str | None
+    country: str | None
 
     @classmethod
     def of(cls, routing: Routing) -> "RoutingRow":
@@ -49,6 +50,7 @@ class RoutingRow:
             json.dumps(dict(routing.suppressed)),
             routing.assigned_at,
             routing.waiting,
+            routing.country,
         )
 
     @property
@@ -65,6 +67,7 @@ class RoutingRow:
             json.loads(self.suppressed),
             self.assigned_at,
             self.waiting,
+            self.country,
         )
 
 

@@ -5,13 +5,14 @@ after that. A repeated record finds the same conversation, and the sender drops 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import structlog
 
 from router.config_cache import RouterConfigCache
 from router.core.candidates import find_candidates
+from router.core.completed_request import completed_reply
 from router.core.conversations import Conversation, ConversationKey, is_over, reply_route
 from router.core.refusal import reason_of_refusal
 from router.core.route import NoRoute, Route, RouteResult
@@ -49,10 +50,14 @@ class ReplyRouter:
     turns: SubstituteTurns = field(default_factory=SubstituteTurns)
 
     async def on_requested(self, batch: Sequence[Received[ReplyMessageRequested]]) -> None:
+        packages = await self.config.packages_of([record.event for record in batch])
+        batch = [
+            replace(record, event=completed_reply(record.event, package and package.default_country))
+            for record, package in zip(batch, packages, strict=True)
+        ]
         partitions = {partition_of(CustomerMessage.topic, record.event.key.encode()) for record in batch}
         await self._wait_for_customer_messages({number for number in partitions if number is not None})
-        requests = [record.event for record in batch]
-        results = await self._route_all(requests)
+        results = await self._route_all([record.event for record in batch], packages)
         of_records = [self._events(*pair) for pair in zip(batch, results, strict=True)]
         numbers = [number for number, events in enumerate(of_records) for _ in events]
         try:
@@ -78,10 +83,11 @@ class ReplyRouter:
         if not await wait_until_consumed(self.progress, CustomerMessage.topic, partitions, self.read_wait_seconds):
             log.warning("customers' messages are still unread; sending replies anyway", partitions=sorted(partitions))
 
-    async def _route_all(self, requests: Sequence[ReplyMessageRequested]) -> list[RouteResult]:
+    async def _route_all(
+        self, requests: Sequence[ReplyMessageRequested], packages: Sequence[Package | None]
+    ) -> list[RouteResult]:
         """The route of each reply. Conversations that begin with these replies, and new substitutes, are stored."""
         keys = sorted({(request.package_id, request.recipient) for request in requests})
-        packages = await self.config.packages_of(requests)
         async with autocommit(self.store.engine) as connection:
             known = await self.store.conversations(connection, keys)
         substitutes = {key: conversation.substitute for key, conversation in known.items()}

@@ -168,6 +168,9 @@ class Package(Setting):
     version: PositiveInt
     name: Name
     timezone: TimeZone = "UTC"
+    default_country: str | None = None
+    """The ISO 3166 code of the country in which the recipients' national numbers are dialled. None: every number must
+    have its country's code."""
     distribution: Distribution = "round_robin"
     limits: PackageLimits = PackageLimits()
     profile_limits: ProfileLimits = ProfileLimits()

@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, NaiveDatetime,
 
 from spreader.contract.configuration import Distribution, Package, ProfileLimits, WaitingStrategy
 from spreader.contract.content import Content
-from spreader.contract.ids import Id, PhoneNumber, conversation_id, is_conversation_id
+from spreader.contract.ids import NO_COUNTRY_CODE, Id, PhoneNumber, conversation_id, is_conversation_id
 
 RECIPIENTS_PER_RECORD_MAX = 500
 
@@ -228,7 +228,14 @@ class OpenMessageRequested(MessageRequest):
     @property
     def contradiction(self) -> str | None:
         """Why the request can never be sent as it is. Such a message is rejected. None: it can be sent."""
-        return self.wrong_field or self.options.contradiction
+        return self.wrong_field or self._incomplete_number or self.options.contradiction
+
+    @property
+    def _incomplete_number(self) -> str | None:
+        for place, recipient in enumerate(self.recipients):
+            if recipient.startswith("0"):
+                return f"/recipients/{place}: {NO_COUNTRY_CODE}"
+        return None
 
 
 class ReplyMessageRequested(MessageRequest):
@@ -267,6 +274,8 @@ class ReplyMessageRequested(MessageRequest):
         """Why the request can never be sent as it is. Such a message is rejected. None: it can be sent."""
         if self.wrong_field is not None:
             return self.wrong_field
+        if self.recipient.startswith("0"):
+            return f"/recipient: {NO_COUNTRY_CODE}"
         named = self.conversation_id
         if named is None or self.continues_conversation or not is_conversation_id(named):
             return None

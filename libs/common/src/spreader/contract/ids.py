@@ -18,11 +18,19 @@ Recipient = NewType("Recipient", str)
 RECIPIENT_DIGITS_MIN = 7
 RECIPIENT_DIGITS_MAX = 15  # ITU-T E.164
 RECIPIENT_PATTERN = rf"^[0-9]{{{RECIPIENT_DIGITS_MIN},{RECIPIENT_DIGITS_MAX}}}$"
+INTERNATIONAL_PATTERN = rf"^[1-9][0-9]{{{RECIPIENT_DIGITS_MIN - 1},{RECIPIENT_DIGITS_MAX - 1}}}$"
 CHOSEN_ID_PATTERN = r"^[A-Za-z0-9_-]{1,64}$"
 
 Id = Annotated[str, StringConstraints(pattern=CHOSEN_ID_PATTERN)]
 """An id that a caller may choose: 1 to 64 letters, digits, `_` and `-`."""
 PhoneNumber = Annotated[str, StringConstraints(pattern=RECIPIENT_PATTERN)]
+"""Digits. They may begin with 0, as national numbers do."""
+InternationalNumber = Annotated[str, StringConstraints(pattern=INTERNATIONAL_PATTERN)]
+NO_COUNTRY_CODE = (
+    "it begins with 0, so it has no country's code: add the code, or set `default_country` of the package, which then "
+    "completes national numbers"
+)
+"""Why a number that begins with 0 is refused."""
 
 ERASED = Recipient("0000000")
 """Takes the place of the number of an erased person. No phone has this number, because no international number begins

@@ -2,13 +2,16 @@
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from spreader.phone.dressed_number import NoNumber, read_number
+from spreader.phone.dressed_number import NoNumber, count_digits, read_number
 
 SAMPLE_ROWS = 20
 """How many rows from the beginning of a list are enough to find the column."""
+_DATA_DIGITS = 5
+"""A cell with this number of digits or more is not the name of a column."""
 _LONG_DIGITS = 10
 """A number of this length or more, or with a +, is hardly an id."""
 
@@ -46,6 +49,12 @@ _OTHER_NAMES = _set_of(
     "fecha data pedido سعر تاريخ كود"
 )
 _LANDLINE_NAMES = _set_of("home work office landline fax fijo casa منزل المنزل")
+_PEOPLE_NAMES = _set_of(
+    "name first last surname firstname lastname customer client email mail city address country "
+    "nombre apellido nome sobrenome nom prénom cliente ciudad cidade ville stadt vorname nachname kunde "
+    "الاسم اسم العميل المدينة العنوان البريد"
+)
+_ALL_NAMES = frozenset().union(*(names for _, names in _NAMES), _OTHER_NAMES, _LANDLINE_NAMES, _PEOPLE_NAMES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +62,15 @@ class ListLayout:
     """Where a list has its phone numbers.
 
     `header`: the names of the columns; None if the list has none. `first_row`: the index of the first row after title,
-    blank lines and header. `is_sure`: whether no other column could be meant.
+    blank lines and header. `is_sure`: whether no other column could be meant. `width`: how many columns the rows
+    usually have.
     """
 
     header: Sequence[str] | None
     first_row: int
     column: int
     is_sure: bool
+    width: int = 0
 
     def name_of(self, column: int) -> str:
         """The name of a column. Empty if it has none."""
@@ -76,45 +87,61 @@ class TextFormat:
 
 def text_format(lines: Sequence[str]) -> TextFormat:
     """The format of a whole file, by its first lines."""
-    first = lines[0].strip().casefold() if lines else ""
+    first = lines[0].strip(' "\ufeff').casefold() if lines else ""
     if first.startswith(_SEPARATOR_LINE) and len(first) == len(_SEPARATOR_LINE) + 1:
         return TextFormat(first[-1], 1)
     text = "\n".join(lines)
     return TextFormat(max(_SEPARATORS, key=lambda each: (sum(each in line for line in lines), text.count(each))))
 
 
-def sample_numbers(rows: Sequence[Sequence[str]], layout: ListLayout, at_most: int) -> list[list[str]]:
-    """For each column, its first numbers as they would be dialled."""
+def sample_numbers(
+    rows: Sequence[Sequence[str]], layout: ListLayout, at_most: int, country: str | None = None
+) -> list[list[str]]:
+    """For each column, its first numbers as they would be dialled. `country`: as in `read_number`."""
     width = max(map(len, rows), default=0)
-    found = [[read_number(_cell(row, column)) for row in rows[layout.first_row :]] for column in range(width)]
+    found = [[read_number(_cell(row, column), country) for row in rows[layout.first_row :]] for column in range(width)]
     return [[number for number in column if isinstance(number, str)][:at_most] for column in found]
 
 
-def find_layout(rows: Sequence[Sequence[str]]) -> ListLayout:
-    """The layout of a list, by its first rows (`SAMPLE_ROWS` are enough)."""
-    first_row = next((index for index, row in enumerate(rows) if any(map(_is_number, row))), None)
-    if first_row is None:  # no row has a number: only the names of the columns help
-        named = next((index for index, row in enumerate(rows) if any(_name_weight(cell) for cell in row)), None)
-        header = None if named is None else rows[named]
-        first_row = 0 if named is None else named + 1
-    else:
-        before = [row for row in rows[:first_row] if any(cell.strip() for cell in row)]
-        header = before[-1] if before else None
+def find_layout(rows: Sequence[Sequence[str]], country: str | None = None) -> ListLayout:
+    """The layout of a list, by its first rows (`SAMPLE_ROWS` are enough). `country`: as in `read_number`."""
+    first_number = next(
+        (place for place, row in enumerate(rows) if any(_is_number(cell, country) for cell in row)), None
+    )
+    place = _header_place(rows[:first_number])
+    header = None if place is None else rows[place]
+    first_row = 0 if place is None else place + 1
     sample = rows[first_row:]
     width = max((len(row) for row in (*sample, header or ())), default=0)
-    scores = [_score(_cell(header or (), column), [_cell(row, column) for row in sample]) for column in range(width)]
+    scores = [
+        _score(_cell(header or (), column), [_cell(row, column) for row in sample], country) for column in range(width)
+    ]
     if not scores:
         return ListLayout(header, first_row, 0, False)
     column = max(range(width), key=lambda index: (scores[index], -index))
     others = [score for index, score in enumerate(scores) if index != column]
     is_sure = not others or (scores[column] >= 1 and scores[column] - max(others) >= 1)
-    return ListLayout(header, first_row, column, is_sure)
+    lengths = Counter(len(row) for row in sample if row)
+    usual = max(lengths, key=lambda length: (lengths[length], -length), default=0)
+    return ListLayout(header, first_row, column, is_sure, max(usual, len(header or ())))
 
 
-def _score(name: str, cells: Sequence[str]) -> float:
+def _header_place(rows: Sequence[Sequence[str]]) -> int | None:
+    """Which of the rows before the first number has the names of the columns.
+
+    The rows before it are titles. Those after it are people without a valid number.
+    """
+    filled = {place: sum(1 for cell in row if cell.strip()) for place, row in enumerate(rows)}
+    places = [place for place, count in filled.items() if count]
+    named = [place for place in places if any(_words(cell) & _ALL_NAMES for cell in rows[place])]
+    texts = [place for place in places if all(count_digits(cell) < _DATA_DIGITS for cell in rows[place])]
+    return max(named or texts, key=lambda place: (filled[place], -place), default=None)
+
+
+def _score(name: str, cells: Sequence[str], country: str | None) -> float:
     """How likely a column has the phone numbers of the recipients: at most 0 if it has none, and up to 6."""
     filled = [cell for cell in cells if cell.strip()]
-    numbers = [cell for cell in filled if _is_number(cell)]
+    numbers = [cell for cell in filled if _is_number(cell, country)]
     share = len(numbers) / len(filled) if filled else 0.0
     if filled and share < 0.3:
         return -1 + share
@@ -122,7 +149,9 @@ def _score(name: str, cells: Sequence[str]) -> float:
     if words & _OTHER_NAMES and named < 3:
         return 0.0
     named -= 1.5 if words & _LANDLINE_NAMES else 0.0
-    dialled = [cell for cell in numbers if cell.strip().startswith("+") or len(str(read_number(cell))) >= _LONG_DIGITS]
+    dialled = [
+        cell for cell in numbers if cell.strip().startswith("+") or len(str(read_number(cell, country))) >= _LONG_DIGITS
+    ]
     return named + share + (1 if filled and len(dialled) >= len(filled) / 2 else 0)
 
 
@@ -134,8 +163,8 @@ def _words(name: str) -> set[str]:
     return {unicodedata.normalize("NFC", word.casefold()) for word in _WORDS.findall(name)}
 
 
-def _is_number(cell: str) -> bool:
-    return not isinstance(read_number(cell), NoNumber)
+def _is_number(cell: str, country: str | None) -> bool:
+    return not isinstance(read_number(cell, country), NoNumber)
 
 
 def _cell(row: Sequence[str], column: int) -> str:

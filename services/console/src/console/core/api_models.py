@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from console.core.number_warnings import ApiNumberWarning
 from spreader.contract.configuration import PackageLimits, ProfileLimits
 from spreader.contract.events import ProfileState
 
@@ -16,6 +17,7 @@ class ApiPackage(ApiModel):
     package_id: str
     name: str
     timezone: str = "UTC"
+    default_country: str | None = None
     distribution: str = "round_robin"
     paused: bool = False
     version: int = 1
@@ -145,6 +147,7 @@ class ApiWhatIf(ApiModel):
 
 class ApiPreview(ApiForecast):
     recipients: int
+    warnings: tuple[ApiNumberWarning, ...] = ()
     duplicates_removed: int = 0
     suppressed: int = 0
     strategy: str

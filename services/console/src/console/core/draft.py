@@ -5,6 +5,7 @@ from typing import Any
 
 from console.core import formats
 from console.core.setting_texts import NO_LIMIT, SettingField
+from spreader.phone.dressed_number import NoNumber, read_number
 
 Values = Mapping[str, Any]
 """The values of the fields by JSON pointer, as the API expects them. None means an empty field.
@@ -72,7 +73,9 @@ def parse(field: SettingField, typed: Any) -> Any:
         case "moment":
             return f"{typed}T00:00:00Z" if typed and len(str(typed)) == 10 else (typed or None)
         case "phone":
-            return "".join(character for character in str(typed or "") if character.isdecimal())
+            return _phone(str(typed or ""))
+        case "country":
+            return str(typed or "").strip().upper() or None
         case "text" | "time" | "zone":
             return str(typed or "").strip()
 
@@ -155,6 +158,13 @@ def _put(result: dict[str, Any], pointer: str, value: Any) -> None:
     for group in groups:
         target = target.setdefault(group, {})
     target[name] = value
+
+
+def _phone(typed: str) -> str:
+    found = read_number(typed)
+    if isinstance(found, NoNumber):
+        raise InvalidValue(f"a phone number, such as 201001234567: {found.reason}")
+    return found
 
 
 def _number(typed: Any) -> int | float | None:

@@ -1,20 +1,18 @@
 """Message body: builds the request body of a message from the fields of the compose page."""
 
 import json
-import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
+
+from spreader.phone.dressed_number import NoNumber, read_number
 
 KINDS: Mapping[str, str] = {
     "text": "Text", "image": "Image", "voice": "Voice", "document": "Document", "video": "Video",
     "template": "Template",
 }  # fmt: skip
 CAPTIONED = ("image", "document", "video")
-
-_SEPARATORS = re.compile(r"[\s,;]+")
-_PUNCTUATION = re.compile(r"[+()./-]")
 
 
 class InvalidField(ValueError):
@@ -23,14 +21,6 @@ class InvalidField(ValueError):
     def __init__(self, pointer: str, words: str) -> None:
         super().__init__(words)
         self.pointer = pointer
-
-
-def phone_numbers(typed: str) -> list[str]:
-    """The parts of a text between commas, semicolons, spaces and line ends, without punctuation.
-
-    A part may be something else than a phone number. The API reports such a part as an error.
-    """
-    return [_PUNCTUATION.sub("", part) for part in _SEPARATORS.split(typed) if part]
 
 
 def content(typed: Mapping[str, Any]) -> dict[str, Any]:
@@ -62,8 +52,12 @@ def open_body(typed: Mapping[str, Any], recipients: list[str], zone: str) -> dic
     return {**content(typed), "recipients": recipients, **chosen, "options": options(typed, zone)}
 
 
-def reply_body(typed: Mapping[str, Any]) -> dict[str, Any]:
-    return {**content(typed), "recipient": "".join(phone_numbers(typed.get("recipient") or ""))}
+def reply_body(typed: Mapping[str, Any], country: str | None = None) -> dict[str, Any]:
+    """`country`: the country that completes national numbers."""
+    recipient = read_number(typed.get("recipient") or "", country)
+    if isinstance(recipient, NoNumber):
+        raise InvalidField("/recipient", recipient.reason)
+    return {**content(typed), "recipient": recipient}
 
 
 def _template(typed: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,18 @@ from importlib.resources import files
 from typing import Any, Literal
 
 SettingKind = Literal[
-    "number", "own_limit", "choice", "switch", "time", "windows", "words", "text", "phone", "moment", "zone"
+    "number",
+    "own_limit",
+    "choice",
+    "switch",
+    "time",
+    "windows",
+    "words",
+    "text",
+    "phone",
+    "moment",
+    "zone",
+    "country",
 ]
 
 STRATEGIES: Mapping[str, str] = {

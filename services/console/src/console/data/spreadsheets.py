@@ -1,36 +1,19 @@
-"""Spreadsheets: CSV and XLSX files with recipients. They are read row by row, because a file may be large."""
+"""Spreadsheets: uploaded CSV and XLSX files with recipients, and the reading of their numbers."""
 
-import codecs
-import csv
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import BoundedSemaphore
-from zipfile import BadZipFile, ZipFile
-
-from openpyxl import load_workbook
-from openpyxl.utils.exceptions import InvalidFileException
 
 from console.core.recipient_list import RecipientScan
-from spreader.phone.number_column import SAMPLE_ROWS, text_format
+from spreader.phone.list_file import ZIP, ListFile, UnreadableFile
+from spreader.phone.text_rows import FileRow
 
+__all__ = ["ColumnReading", "Spreadsheet", "UnreadableFile", "open_spreadsheet"]
+
+SUFFIXES = (".csv", ".txt", ".xlsx")
 ROWS_MAX = 2_000_000
-CELL_CHARACTERS_MAX = 10_000
-SHEET_BYTES_MAX = 512 * 2**20
-"""The most that a sheet of an XLSX file may unpack to. A sheet is read row by row."""
-PART_BYTES_MAX = 64 * 2**20
-"""The most that any other part of an XLSX file may unpack to. These parts are in memory as a whole."""
-WORKBOOKS_MAX = 2
-"""How many XLSX files are read at the same time."""
 PROGRESS_EVERY_ROWS = 2_000
-
-csv.field_size_limit(CELL_CHARACTERS_MAX)
-_workbooks = BoundedSemaphore(WORKBOOKS_MAX)
-
-
-class UnreadableFile(Exception):
-    """The file cannot be read. The message explains why, and what the operator can do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,54 +23,16 @@ class Spreadsheet:
     name: str
     path: Path
 
-    def rows(self) -> Iterator[tuple[float, list[str]]]:
-        """Yields the cells of each row as texts, with the share of the file that has been read so far.
-
-        The share is 0 if it is unknown. Raises `UnreadableFile`.
-        """
-        try:
-            yield from self._csv() if self.path.suffix == ".csv" else self._xlsx()
-        except UnicodeDecodeError:
-            raise UnreadableFile("The text is not UTF-8: save it as “CSV UTF-8” and try again.") from None
-        except (InvalidFileException, BadZipFile, KeyError, ValueError, OSError):
-            raise UnreadableFile(
-                "This is no spreadsheet that can be read: save it as .xlsx or .csv and try again."
-            ) from None
-        except csv.Error as error:
-            raise UnreadableFile(f"A row cannot be read ({error}): is a quotation mark left open?") from None
+    def rows(self) -> Iterator[FileRow]:
+        """Raises `UnreadableFile`."""
+        return ListFile(self.path).rows()
 
     def first_rows(self) -> list[list[str]]:
-        """The first rows, from which the column with the phone numbers is chosen."""
-        return [row for _, (_, row) in zip(range(SAMPLE_ROWS), self.rows(), strict=False)]
+        """The first rows, from which the column with the phone numbers is chosen. Raises `UnreadableFile`."""
+        return ListFile(self.path).first_rows()
 
     def delete(self) -> None:
         self.path.unlink(missing_ok=True)
-
-    def _csv(self) -> Iterator[tuple[float, list[str]]]:
-        size = self.path.stat().st_size or 1
-        with self.path.open("rb") as raw:
-            head = raw.read(8_192)
-        encoding = _encoding(head)
-        form = text_format(head.decode(encoding, "replace").splitlines()[:SAMPLE_ROWS])
-        with self.path.open(encoding=encoding, newline="") as text:
-            read = 0
-            for _ in range(form.skipped):
-                text.readline()
-            for row in csv.reader(text, delimiter=form.separator):
-                read += sum(map(len, row)) + len(row)
-                yield min(read / size, 0.99), row
-
-    def _xlsx(self) -> Iterator[tuple[float, list[str]]]:
-        _check_unpacked_size(self.path)
-        with _workbooks:
-            book = load_workbook(self.path, read_only=True, data_only=True)
-            try:
-                sheet = book.worksheets[0]
-                rows = sheet.max_row or 0
-                for line, row in enumerate(sheet.iter_rows(values_only=True), 1):
-                    yield (min(line / rows, 0.99) if rows else 0.0), ["" if cell is None else str(cell) for cell in row]
-            finally:
-                book.close()
 
 
 @dataclass
@@ -151,50 +96,32 @@ class ColumnReading:
     def _write(self, part: Path) -> None:
         scan, seen = self.scan, set[int]()
         with part.open("w") as out:
-            for line, (share, row) in enumerate(self.sheet.rows(), 1):
+            for number, row in enumerate(self.sheet.rows(), 1):
                 if self._stopped:
                     return
-                if line <= self.first_row:
+                if number <= self.first_row:
                     continue
                 if scan.rows >= ROWS_MAX:
                     raise UnreadableFile(f"The file has over {ROWS_MAX:,} rows: cut it into several.")
-                number = scan.add(line, row[self.column] if self.column < len(row) else "")
-                if number is not None and int(number) in seen:
+                recipient = scan.add(row.line, row.cells, self.column)
+                if recipient is not None and int(recipient) in seen:
                     scan.repeated += 1
-                elif number is not None:
-                    seen.add(int(number))
+                elif recipient is not None:
+                    seen.add(int(recipient))
                     scan.valid += 1
-                    out.write(number + "\n")
-                if line % PROGRESS_EVERY_ROWS == 0:
-                    scan.read_share = share
-
-
-def _check_unpacked_size(path: Path) -> None:
-    """Raise `UnreadableFile` if the file would unpack to too much. Only the list of its parts is read for this."""
-    with ZipFile(path) as book:
-        for part in book.infolist():
-            largest = SHEET_BYTES_MAX if part.filename.startswith("xl/worksheets/") else PART_BYTES_MAX
-            if part.file_size > largest:
-                size = part.file_size // 2**20
-                raise UnreadableFile(f"The file unpacks to {size} MB: save the list as CSV, or cut it into several.")
+                    out.write(recipient + "\n")
+                if number % PROGRESS_EVERY_ROWS == 0:
+                    scan.read_share = row.share
 
 
 def open_spreadsheet(name: str, path: Path) -> Spreadsheet:
     """Rename an uploaded file, so that it is kept after the upload. Raises `UnreadableFile` if its suffix is not
     supported."""
     suffix = Path(name).suffix.lower()
-    if suffix not in (".csv", ".txt", ".xlsx"):
+    if suffix not in SUFFIXES:
         raise UnreadableFile(f"{name[:80]} is neither .csv nor .xlsx: export the list as one of them.")
-    owned = path.with_name(path.name + (".xlsx" if suffix == ".xlsx" else ".csv"))
-    return Spreadsheet(name, path.rename(owned))
-
-
-def _encoding(head: bytes) -> str:
-    """The encoding of a text file, by its first bytes. Excel writes UTF-16, and Windows-1256 in Arabic offices."""
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return "utf-16"
-    try:
-        codecs.getincrementaldecoder("utf-8-sig")().decode(head)
-    except UnicodeDecodeError:
-        return "cp1256"
-    return "utf-8-sig"
+    with path.open("rb") as file:
+        is_workbook = file.read(len(ZIP)) == ZIP
+    if suffix == ".xlsx" and not is_workbook:
+        raise UnreadableFile("This is no spreadsheet that can be read: save it as .xlsx or .csv and try again.")
+    return Spreadsheet(name, path.rename(path.with_name(path.name + ".list")))

@@ -46,7 +46,7 @@ class Composer:
         self._page = page
         self._package_id = package_id
         self._typed: dict[str, Any] = {"type": "text", "lane": "open", "waiting_strategy": "queued"}
-        self._recipients = RecipientInput(page)
+        self._recipients = RecipientInput(page, package_id)
         self._attempt = SendAttempt(lambda: os.urandom(8).hex())
 
     @property
@@ -137,7 +137,7 @@ class Composer:
         ui.navigate.to(base if several else f"{base}/{last.body['message_id']}")
 
     async def _send_reply(self) -> None:
-        if (body := self._body(lambda: reply_body(self._typed))) is None:
+        if (body := self._body(lambda: reply_body(self._typed, self._page.context.country(self._package_id)))) is None:
             return
         self._attempt.begin(("reply", body))
         key = {"Idempotency-Key": self._attempt.key}
@@ -263,6 +263,7 @@ def _render_preview(preview: ApiPreview, count: int, zone: str, now: Any) -> Any
     return join(
         tag("h2", "If it were sent now"),
         components.facts(facts),
+        *(components.notice(warning.words, "warn", "number-warning") for warning in preview.warnings),
         tag("div", style="height:.8rem"),
         components.table(("Profile", "Messages"), [*lines, *passed], numbers=(1,), testid="shares"),
         forecast.hourly_chart(preview.curve, zone, now),

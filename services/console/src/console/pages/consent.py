@@ -1,26 +1,24 @@
 """Consent page: the lists of suppressions and opt-ins. An operator can add and remove entries, or import a file."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from nicegui import ui
 
 from console.core import formats
 from console.core.api_models import ApiConsentList
-from console.core.markup import join, tag
-from console.core.message_body import phone_numbers
-from console.data.api import CallSucceeded
+from console.core.markup import tag
+from console.core.typed_numbers import read_typed
 from console.data.polling_cache import Query
 from console.pages.hidden_messages import HiddenMessageCard
 from console.pages.possible_opt_outs import PossibleOptOutCard
-from console.ui import components
-from console.ui.actions import error_text, notify, run_action
+from console.ui.actions import notify, run_action
 from console.ui.elements import button, html, stack
+from console.ui.list_import import ListImport
 from console.ui.live_page import LivePage
 from console.ui.page_context import PACKAGES
 from console.ui.page_heads import package_head
+from spreader.phone.dressed_number import read_number
 
-IMPORT_SECONDS = 300.0
 ROWS = 100
 
 
@@ -57,15 +55,16 @@ async def show(page: LivePage, package_id: str) -> None:
     with ui.element("div").classes("grid2"):
         for kind in (SUPPRESSIONS, OPT_INS):
             with stack("card").props(f'data-testid="{kind.path}"'):
-                ConsentList(page, f"/packages/{package_id}/{kind.path}", kind).build()
+                ConsentList(page, package_id, kind).build()
 
 
 class ConsentList:
     """The part of the page that shows one of the two lists."""
 
-    def __init__(self, page: LivePage, path: str, kind: ConsentKind) -> None:
+    def __init__(self, page: LivePage, package_id: str, kind: ConsentKind) -> None:
         self._page = page
-        self._path = path
+        self._package_id = package_id
+        self._path = f"/packages/{package_id}/{kind.path}"
         self._kind = kind
         self._shown: ApiConsentList | None = None
         self._search = ""
@@ -74,6 +73,10 @@ class ConsentList:
     def _query(self) -> Query[ApiConsentList]:
         recipient = f"&recipient={self._search}" if self._search else ""
         return Query("ingress", f"{self._path}?limit={ROWS}{recipient}", ApiConsentList, interval_seconds=2.0)
+
+    @property
+    def _country(self) -> str | None:
+        return self._page.context.country(self._package_id)
 
     def build(self) -> None:
         html(tag("div", tag("h2", self._kind.title), tag("p", self._kind.words, class_="soft small")))
@@ -84,48 +87,26 @@ class ConsentList:
                 .style("flex:1")
             )
             button("Add", lambda: self._add(field), "button-main")
-        label = "Or choose a CSV file with a column of numbers"
-        self._page.context.uploads.field(label, ".csv,.txt", self._import, f"{self._kind.path}-file")
-        self._imported = html(join())
+        ListImport(self._page, self._package_id, self._path, f"{self._kind.path}-file").build()
         search_field = ui.input(placeholder="Find a number", on_change=lambda event: self._find(event.value))
         search_field.props('outlined dense clearable aria-label="Find a number"')
         self._content = stack("stack tight")
         self._page.on_update(self._update)
 
     def _find(self, typed: str | None) -> None:
-        numbers = phone_numbers(typed or "")
-        is_number = bool(numbers) and 7 <= len(numbers[0]) <= 15 and numbers[0].isdecimal()
-        self._search = numbers[0] if is_number else ""
+        found = read_number(typed or "", self._country)
+        self._search = found if isinstance(found, str) else ""
 
     async def _add(self, field: ui.input) -> None:
-        recipients = phone_numbers(field.value or "")
-        if not recipients:
-            notify("Type at least one number.", is_error=True)
+        typed = read_typed(field.value or "", self._country)
+        recipients = list(typed.numbers)
+        if typed.wrong or not recipients:
+            notify(typed.problem or "Type at least one number.", is_error=True)
         elif await run_action(
             self._page.context, "POST", "ingress", self._path, {"recipients": recipients}, success="Added."
         ):
             field.set_value("")
             self._page.context.cache.refresh(self._query)
-
-    async def _import(self, _: str, path: Path) -> None:
-        """Send the file to the ingress, which reads it as a stream and reports the invalid lines."""
-        result = await self._page.context.api.call(
-            "POST",
-            "ingress",
-            f"{self._path}/import",
-            data=path,
-            headers={"Content-Type": "text/csv"},
-            seconds=IMPORT_SECONDS,
-        )
-        if not isinstance(result, CallSucceeded):
-            self._imported.set_content(components.notice(error_text(result, "ingress"), "bad"))
-            return
-        report = result.body
-        counted = f"{report['added']} added, {report['already']} already there, {report['wrong']} wrong"
-        words = f"{formats.plural(report['rows'], 'row')}: {counted}."
-        lines = [(str(error["line"]), error["detail"]) for error in report["errors"]]
-        table = components.table(("Line", "What is wrong"), lines) if lines else None
-        self._imported.set_content(join(components.notice(words, "warn" if lines else "good"), table))
 
     def _update(self) -> None:
         entries = self._page.context.latest(self._query)

@@ -6,7 +6,6 @@ from nicegui import ui
 from console.core import formats
 from console.core.api_models import ApiConversation
 from console.core.markup import join, tag
-from console.core.message_body import phone_numbers
 from console.data.api import CallRefused, CallSucceeded
 from console.ui import components
 from console.ui.actions import error_text
@@ -14,6 +13,7 @@ from console.ui.elements import button, html, stack
 from console.ui.live_page import LivePage
 from console.ui.page_context import PACKAGES, profiles_query
 from console.ui.page_heads import package_head
+from spreader.phone.dressed_number import NoNumber, read_number
 
 
 async def show(page: LivePage, package_id: str) -> None:
@@ -34,8 +34,11 @@ async def show(page: LivePage, package_id: str) -> None:
         )
 
     async def find() -> None:
-        recipient = "".join(phone_numbers(field.value or ""))
-        result = await context.api.get("ingress", f"/packages/{package_id}/conversations/{recipient or '-'}", 8.0)
+        recipient = read_number(field.value or "", context.country(package_id))
+        if isinstance(recipient, NoNumber):
+            shown.set_content(components.notice(f"Not a phone number: {recipient.reason}.", "bad"))
+            return
+        result = await context.api.get("ingress", f"/packages/{package_id}/conversations/{recipient}", 8.0)
         match result:
             case CallSucceeded(body):
                 shown.set_content(_render(page, package_id, ApiConversation.model_validate(body)))

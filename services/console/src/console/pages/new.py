@@ -6,7 +6,6 @@ from typing import Any
 from nicegui import ui
 
 from console.core.markup import join
-from console.core.message_body import phone_numbers
 from console.data.api import CallRefused, CallSucceeded
 from console.data.polling_cache import Query
 from console.ui import components
@@ -14,6 +13,7 @@ from console.ui.actions import error_text, notify
 from console.ui.elements import button, html, stack
 from console.ui.live_page import LivePage
 from console.ui.page_context import PACKAGES, profiles_query
+from spreader.phone.dressed_number import read_number
 
 DRIVERS = {
     "simulator": "Simulator – nothing is really sent", "cloud_api": "WhatsApp Cloud API (official)", "waha": "WAHA",
@@ -128,7 +128,7 @@ class CreateForm:
             for group in groups:
                 target = target.setdefault(group, {})
             if value:
-                target[last] = "".join(phone_numbers(str(value))) if name == "phone" else value
+                target[last] = _phone(str(value)) if name == "phone" else value
         return result
 
     def _show_errors(self, errors: Mapping[str, str], otherwise: str) -> None:
@@ -144,3 +144,9 @@ class CreateForm:
 
 def _quoted(text: str) -> str:
     return text.replace('"', "'")
+
+
+def _phone(typed: str) -> str:
+    """The number in the field, or the text as it is, so that the API says what is wrong with it."""
+    found = read_number(typed)
+    return found if isinstance(found, str) else typed

@@ -5,7 +5,6 @@ from nicegui import ui
 
 from console.core import formats
 from console.core.markup import join, tag
-from console.core.message_body import phone_numbers
 from console.core.person import ApiErasure, ApiPerson, deliveries_text, listings_text, reading_text, removed_text
 from console.data.polling_cache import Query
 from console.ui import components
@@ -13,6 +12,7 @@ from console.ui.actions import notify, run_action
 from console.ui.elements import button, html, stack
 from console.ui.live_page import LivePage
 from console.ui.page_context import PACKAGES
+from spreader.phone.dressed_number import NoNumber, read_number
 
 SUBTITLE = "What is known about a phone number, in all packages. A person who asks for it can be erased."
 WARNING = (
@@ -58,11 +58,11 @@ class Person:
         self._page.on_update(update)
 
     def _find(self, typed: str | None) -> None:
-        numbers = phone_numbers(typed or "")
-        if len(numbers) != 1 or not numbers[0].isdecimal() or not 7 <= len(numbers[0]) <= 15:
+        found = read_number(typed or "")
+        if isinstance(found, NoNumber):
             notify("Type one phone number in international form, such as 201001234567.", is_error=True)
             return
-        self._recipient = numbers[0]
+        self._recipient = found
         self._page.context.cache.refresh(self._query)
 
     def _dialog(self) -> ui.dialog:

@@ -161,7 +161,7 @@ def _input(field: SettingField, value: Any, on_change: Callable[[Any], None]) ->
             element = ui.input(value=value, on_change=on_change).props(
                 f'type="{"time" if field.kind == "time" else "date"}"'
             )
-        case "text" | "phone" | "windows" | "words" | "own_limit":
+        case "text" | "phone" | "windows" | "words" | "own_limit" | "country":
             element = ui.input(value=value, on_change=on_change)
     if field.unit:
         element.props(f'suffix="{field.unit}"')

@@ -70,6 +70,11 @@ class PageContext:
         package = self.package(package_id)
         return package.timezone if package else "UTC"
 
+    def country(self, package_id: str) -> str | None:
+        """The country that completes national numbers of the package."""
+        package = self.package(package_id)
+        return package.default_country if package else None
+
     def profiles(self, package_id: str) -> Sequence[ApiProfile]:
         profiles = self.latest(profiles_query(package_id))
         return profiles.data if profiles else ()

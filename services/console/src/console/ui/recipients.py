@@ -10,13 +10,14 @@ from nicegui import ui
 
 from console.core import formats
 from console.core.markup import join, tag
-from console.core.message_body import phone_numbers
-from console.core.recipient_list import RecipientScan, column_labels
+from console.core.recipient_list import RecipientScan, column_labels, warning_words
+from console.core.typed_numbers import TypedNumbers, read_typed
 from console.data.spreadsheets import ColumnReading, Spreadsheet, UnreadableFile, open_spreadsheet
 from console.ui import components
+from console.ui.column_choice import show_columns
 from console.ui.elements import html, stack
 from console.ui.live_page import LivePage
-from spreader.phone.number_column import ListLayout, find_layout
+from spreader.phone.number_column import find_layout
 
 BATCH_MAX = 100_000
 ERRORS_SHOWN_MAX = 100
@@ -25,30 +26,33 @@ ERRORS_SHOWN_MAX = 100
 class RecipientInput:
     """The recipients of the message that the operator is writing."""
 
-    def __init__(self, page: LivePage) -> None:
+    def __init__(self, page: LivePage, package_id: str) -> None:
         self._page = page
+        self._package_id = package_id
         self._file: Spreadsheet | None = None
         self._reading: ColumnReading | None = None
         self._layout = find_layout([])
         self._error = ""
-        self._typed = ""
+        self._typed = TypedNumbers(())
         ui.context.client.on_delete(self._discard_file)
 
     @property
     def count(self) -> int:
-        return self._reading.scan.valid if self._reading is not None else len(phone_numbers(self._typed))
+        return self._reading.scan.valid if self._reading is not None else len(self._typed.numbers)
 
     @property
     def problem(self) -> str:
         """Why nothing can be sent to these recipients yet. Empty if it can."""
         if self._file is not None and (self._reading is None or not self._reading.is_complete):
             return "The file is still being read: wait until it is complete."
+        if self._file is None and self._typed.wrong:
+            return self._typed.problem
         return "" if self.count else "Give at least one recipient."
 
     @property
     def list_name(self) -> object:
         """Equal for the same list of recipients: the same reading of a file, or the same typed numbers."""
-        return self._reading if self._reading is not None else tuple(phone_numbers(self._typed))
+        return self._reading if self._reading is not None else self._typed.numbers
 
     def batches(self, skip: int = 0) -> Iterator[list[str]]:
         """The recipients in batches, each small enough for one request. The first `skip` batches are left out.
@@ -58,8 +62,12 @@ class RecipientInput:
         if self._reading is not None:
             yield from self._reading.batches(BATCH_MAX, skip)
             return
-        typed = list(dict.fromkeys(phone_numbers(self._typed)))
+        typed = list(dict.fromkeys(self._typed.numbers))
         yield from (typed[start : start + BATCH_MAX] for start in range(skip * BATCH_MAX, len(typed), BATCH_MAX))
+
+    @property
+    def _country(self) -> str | None:
+        return self._page.context.country(self._package_id)
 
     def build(self) -> None:
         html(tag("div", tag("h2", "To whom"), class_="card-head"))
@@ -77,7 +85,7 @@ class RecipientInput:
         self._page.live_html(self._render, testid="import")
 
     def _type(self, typed: str | None) -> None:
-        self._typed = typed or ""
+        self._typed = read_typed(typed or "", self._country)
 
     async def _load(self, name: str, path: Path) -> None:
         self._discard_file()
@@ -92,25 +100,16 @@ class RecipientInput:
         if not rows:
             self._fail("The file is empty.")
             return
-        layout = self._layout = find_layout(rows)
-        self._show_columns(column_labels(layout, rows), layout)
+        layout = self._layout = find_layout(rows, self._country)
+        show_columns(self._columns, column_labels(layout, rows, self._country), layout, self._start_reading)
         self._start_reading(layout.column)
-
-    def _show_columns(self, names: list[str], layout: ListLayout) -> None:
-        self._columns.clear()
-        with self._columns:
-            html(tag("span", "The column with the numbers", class_="field-label"))
-            choice = ui.select(
-                dict(enumerate(names)), value=layout.column, on_change=lambda event: self._start_reading(event.value)
-            )
-            choice.props('outlined dense aria-label="The column with the numbers" data-testid="column"')
-            if not layout.is_sure:
-                html(tag("p", "Several columns may be meant: check that this is the right one.", class_="small warn"))
 
     def _start_reading(self, column: int) -> None:
         assert self._file is not None
         self._stop_reading()
-        reading = self._reading = ColumnReading(self._file, column, self._layout.first_row)
+        reading = self._reading = ColumnReading(
+            self._file, column, self._layout.first_row, RecipientScan(country=self._country, width=self._layout.width)
+        )
 
         async def run() -> None:
             try:
@@ -156,7 +155,10 @@ class RecipientInput:
             ("empty", scan.empty),
         ]
         legend = [tag("span", tag("b", formats.count(number)), f" {name}") for name, number in counted]
-        return join(bar, tag("div", *legend, class_="legend", data_testid="import-counts"), self._render_errors(scan))
+        warning = warning_words(scan.implausible)
+        notice = components.notice(warning, "warn", "number-warning") if warning else None
+        counts = tag("div", *legend, class_="legend", data_testid="import-counts")
+        return join(bar, counts, notice, self._render_errors(scan))
 
     def _render_errors(self, scan: RecipientScan) -> Markup | None:
         if not scan.errors:

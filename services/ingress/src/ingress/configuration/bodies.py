@@ -69,6 +69,7 @@ class ChangedProfileBody(ProfileBody):
 def package_body(row: PackageEntry) -> dict[str, Any]:
     return {
         "package_id": row.package_id,
+        "default_country": None,  # settings that were stored before this field existed lack it
         **row.settings,
         "paused": row.paused,
         "profile_ids": row.profile_ids,

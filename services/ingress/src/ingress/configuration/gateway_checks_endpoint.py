@@ -13,6 +13,7 @@ from ingress.configuration.packages_endpoint import BODY_BYTES_MAX
 from ingress.configuration.registry import Registry
 from ingress.core.open_messages import without_repeats
 from ingress.http import request_body
+from ingress.http.dialled_numbers import dialled_numbers
 from ingress.http.json_bounds import count_wrong, some
 from ingress.http.openapi import add_route
 from ingress.http.pagination import PathId
@@ -24,6 +25,7 @@ from ingress.sql.configuration import ProfileEntry
 from spreader.contract.answers import NumberCheckItem, ProfileCheckResponse
 from spreader.contract.configuration import Profile
 from spreader.contract.ids import Id, PhoneNumber
+from spreader.http.problems import Problem
 
 NUMBERS_MAX = 100
 CHECK_SECONDS = 15.0
@@ -83,8 +85,11 @@ class GatewayChecksEndpoint:
     async def check_numbers(self, package_id: PathId, request: Request) -> Response:
         """Each profile checks its share of the numbers. The response is 503 if the sender could check no share."""
         form = request_body.parse(_NUMBERS, await request_body.read(request, BODY_BYTES_MAX))
-        numbers = without_repeats(form.numbers)
         package = self.config_cache.require_package(package_id)
+        dialled = dialled_numbers(form.numbers, package.default_country, "/numbers")
+        if isinstance(dialled, Problem):
+            raise dialled
+        numbers = without_repeats(dialled)
         shares = _shares(numbers, _checkers(active_profiles(package, "open")))
         responses = await asyncio.gather(
             *(self._query_numbers(package_id, profile_id, share) for profile_id, share in shares.items())

@@ -19,8 +19,9 @@ from ingress.configuration.gateway_schemas import GatewayForm
 from ingress.core.opt_out import CHARACTERS_MAX, normalize
 from ingress.http.request_body import RequestForm, Timestamp
 from spreader.contract.configuration import Distribution, TimeZone
-from spreader.contract.ids import Id, PhoneNumber
+from spreader.contract.ids import Id, InternationalNumber
 from spreader.http.openapi import may_lack
+from spreader.phone.national import COUNTRIES
 
 LIMIT_MAX = 1_000_000
 _MINUTES_PER_DAY = 24 * 60
@@ -130,6 +131,20 @@ OptOutWord = Annotated[
 ]
 
 
+def _check_country(code: str) -> str:
+    if code not in COUNTRIES:
+        raise ValueError(f"{code!r} is not a country's code of ISO 3166, such as EG")
+    return code
+
+
+Country = Annotated[
+    str,
+    StringConstraints(max_length=10),
+    AfterValidator(_check_country),
+    Field(json_schema_extra={"pattern": "^[A-Z]{2}$"}),
+]
+
+
 class WarmUpForm(RequestForm):
     """How the limits of a new account grow: from `from_share` of each limit to the whole limit, in `days` days. Only
     profiles with `warm_up_from` have a warm-up."""
@@ -162,6 +177,11 @@ class GapForm(RequestForm):
 class PackageForm(RequestForm):
     name: Name = Field(examples=["E-Commerce Orders"])
     timezone: TimeZone = Field(default="UTC", examples=["Africa/Cairo"])
+    default_country: Country | None = Field(
+        default=None,
+        description="The country (ISO 3166) whose national numbers are completed. Null: none are completed.",
+        examples=["EG"],
+    )
     distribution: Distribution = "round_robin"
     limits: PackageLimitsForm = PackageLimitsForm()
     profile_limits: ProfileLimitsForm = ProfileLimitsForm()
@@ -220,7 +240,7 @@ class ProfileSettings(RequestForm):
     """The settings of a profile, without its gateway."""
 
     name: Name = Field(examples=["Sales WhatsApp #1"])
-    phone: PhoneNumber = Field(examples=["201001234567"])
+    phone: InternationalNumber = Field(examples=["201001234567"])
     weight: Annotated[int, Field(ge=1, le=100, strict=True)] | None = None
     backup: bool = Field(
         default=False, strict=True, description="Gets open messages only while no other profile can send."

@@ -1,7 +1,9 @@
 """Consent endpoint: the lists of suppressions (for one package or for all) and of opt-ins."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -10,10 +12,11 @@ from typing_extensions import TypedDict
 from ingress.configuration.config_cache import IngressConfigCache
 from ingress.consent.consent_lists import ConsentListKey, ConsentLists
 from ingress.consent.import_result import ImportBody, ImportResult
+from ingress.consent.received_list import received_list
 from ingress.consent.schemas import RecipientsForm, read_recipients
-from ingress.core.phone_list import ListFormat, UnclearColumn, find_format, read_rows
+from ingress.core.phone_list import InvalidRow, ListFormat, PhoneRow, UnclearColumn, find_format, read_rows
 from ingress.core.recipient_parts import PART_MAX
-from ingress.http import request_body
+from ingress.http.dialled_numbers import dialled_number
 from ingress.http.large_bodies import LargeBodies
 from ingress.http.openapi import add_route
 from ingress.http.pagination import PageParameters, PathId, page_response
@@ -25,10 +28,10 @@ from spreader.contract.events import EVERYWHERE, ConsentKind
 from spreader.contract.ids import RECIPIENT_PATTERN
 from spreader.http.openapi import PageBody
 from spreader.http.problems import Problem, invalid, not_found
-from spreader.phone.number_column import SAMPLE_ROWS
+from spreader.phone.text_rows import FileRow
 
 BODY_BYTES_MAX = 512 * 1024
-CSV_BYTES_MAX = 64 * 1024 * 1024
+FILE_BYTES_MAX = 64 * 1024 * 1024
 PathPhone = Annotated[str, Path(pattern=RECIPIENT_PATTERN)]
 Filter = Annotated[str | None, Query(pattern=RECIPIENT_PATTERN, description="Only this number, if it is on the list.")]
 
@@ -95,9 +98,16 @@ class ConsentEndpoint:
     def _key(self, package_id: str, kind: ConsentKind) -> ConsentListKey:
         return ConsentListKey(self.config_cache.require_package(package_id).package_id, kind)
 
+    def _country(self, key: ConsentListKey) -> str | None:
+        """The country that completes national numbers. None for the list of all packages."""
+        package = self.config_cache.package(key.package_id)
+        return package and package.default_country
+
     async def _add(self, key: ConsentListKey, request: Request) -> Response:
         advice = "Send the numbers in several requests, or import them as a CSV file."
-        recipients = await self.bodies.read(request, BODY_BYTES_MAX, read_recipients, advice)
+        recipients = await self.bodies.read(
+            request, BODY_BYTES_MAX, partial(read_recipients, country=self._country(key)), advice
+        )
         if isinstance(recipients, Problem):
             raise recipients
         added = 0
@@ -107,31 +117,31 @@ class ConsentEndpoint:
         return ApiResponse(200, body).render()
 
     async def _page(self, key: ConsentListKey, page_request: PageParameters, recipient: str | None) -> Response:
+        if recipient is not None:
+            recipient = dialled_number(recipient, self._country(key), "/query/recipient")
         entries = await self.lists.page(key, page_request.after or "", page_request.read_limit, recipient)
         return page_response(
             page_request, [entry.recipient for entry in entries], [asdict(entry) for entry in entries]
         ).render()
 
     async def _remove(self, key: ConsentListKey, recipient: str) -> Response:
-        if not await self.lists.remove(key, recipient):
-            raise not_found(f"{key.kind} of", recipient)
+        """Numbers without a country's code may be on the list, from the time when they were not refused."""
+        if await self.lists.remove(key, recipient):
+            return Response(status_code=204)
+        dialled = dialled_number(recipient, self._country(key), "/path/recipient")
+        if dialled == recipient or not await self.lists.remove(key, dialled):
+            raise not_found(f"{key.kind} of", dialled)
         return Response(status_code=204)
 
     async def _import(self, key: ConsentListKey, request: Request, chosen_column: str | None) -> Response:
-        """Stores the rows of a CSV file in parts, while the file arrives.
-
-        After a broken connection, the caller can send the same file again, because stored rows count as `already`.
-        """
-        result, line, list_format = ImportResult(), 1, None
-        async for lines in request_body.read_lines(request, CSV_BYTES_MAX, PART_MAX):
-            skipped = 0
-            if list_format is None:
-                list_format = _format(lines[:SAMPLE_ROWS], chosen_column)
-                skipped = list_format.first_row
-            recipients = result.count(list(read_rows(lines[skipped:], line + skipped, list_format)))
-            if recipients:
-                result.added += await self.lists.add(key, recipients, "csv")
-            line += len(lines)
+        """Stores the rows of a file in parts, as soon as the whole file has arrived."""
+        country, result = self._country(key), ImportResult()
+        async with received_list(request, FILE_BYTES_MAX) as received:
+            list_format = _format([row.cells for row in received.first], chosen_column, country)
+            async for rows in received.batches(list_format.first_row, PART_MAX):
+                recipients = result.count(await asyncio.to_thread(_read, rows, list_format, country))
+                if recipients:
+                    result.added += await self.lists.add(key, recipients, "csv")
         return ApiResponse(200, {"package_id": key.package_id, **result.body()}).render()
 
     def routes(self) -> APIRouter:
@@ -166,10 +176,14 @@ class ConsentEndpoint:
         return router
 
 
-def _format(first_lines: Sequence[str], chosen_column: str | None) -> ListFormat:
+def _read(rows: Sequence[FileRow], list_format: ListFormat, country: str | None) -> list[PhoneRow | InvalidRow]:
+    return list(read_rows(rows, list_format, country))
+
+
+def _format(first_rows: Sequence[Sequence[str]], chosen_column: str | None, country: str | None) -> ListFormat:
     """Raises the problem `column-unclear`, or `invalid` if the chosen column is missing."""
     try:
-        found = find_format(first_lines, chosen_column)
+        found = find_format(first_rows, chosen_column, country)
     except LookupError:
         raise invalid("/query/column", "missing", "the file has no such column") from None
     if isinstance(found, UnclearColumn):
@@ -215,7 +229,7 @@ def _add_routes(router: APIRouter, path: str, name: str, noun: str, endpoints: S
         path + "/import",
         import_file,
         f"import{name}",
-        f"Add numbers from a CSV file to {noun}",
+        f"Add numbers from a CSV or XLSX file to {noun}",
         csv=CSV_EXAMPLE,
         shape=ImportBody,
         response=IMPORT_EXAMPLE,
@@ -229,7 +243,7 @@ def _add_routes(router: APIRouter, path: str, name: str, noun: str, endpoints: S
         f"lift{name}",
         f"Take a number off {noun}",
         status=204,
-        problems=(404, 503),
+        problems=(404, 422, 503),
     )
 
 
@@ -253,5 +267,6 @@ IMPORT_EXAMPLE: dict[str, Any] = {
     "added": 1,
     "already": 1,
     "wrong": 1,
+    "warnings": [],
     "errors": [{"line": 4, "code": "phone_number", "detail": "it has 5 digits: a phone number has 7 to 15"}],
 }

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 
 from typing_extensions import TypedDict
 
+from ingress.core.number_warnings import NumberWarning, implausible
 from ingress.core.phone_list import InvalidRow, PhoneRow
+from spreader.phone.plausible import ImplausibleNumbers
 
 ERRORS_SHOWN_MAX = 100
 
@@ -17,6 +19,7 @@ class ImportCounts(TypedDict):
     added: int
     already: int
     wrong: int
+    warnings: list[NumberWarning]
     errors: list[InvalidRow]
 
 
@@ -30,6 +33,7 @@ class ImportResult:
     added: int = 0
     wrong: int = 0
     errors: list[InvalidRow] = field(default_factory=list[InvalidRow])
+    implausible: ImplausibleNumbers = field(default_factory=ImplausibleNumbers)
 
     def count(self, rows: Sequence[PhoneRow | InvalidRow]) -> list[str]:
         """Count these rows. Returns the recipients of the valid rows."""
@@ -37,7 +41,9 @@ class ImportResult:
         self.rows += len(rows)
         self.wrong += len(invalid)
         self.errors += invalid[: ERRORS_SHOWN_MAX - len(self.errors)]
-        return [row.recipient for row in rows if isinstance(row, PhoneRow)]
+        recipients = [row.recipient for row in rows if isinstance(row, PhoneRow)]
+        self.implausible.add(recipients)
+        return recipients
 
     def body(self) -> ImportCounts:
         return {
@@ -45,5 +51,6 @@ class ImportResult:
             "added": self.added,
             "already": self.rows - self.wrong - self.added,
             "wrong": self.wrong,
+            "warnings": implausible(self.implausible),
             "errors": self.errors,
         }

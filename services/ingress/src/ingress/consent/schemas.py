@@ -6,6 +6,7 @@ from pydantic import FailFast, TypeAdapter
 
 from ingress.core.recipient_parts import RecipientParts
 from ingress.http import request_body
+from ingress.http.dialled_numbers import dialled_numbers
 from ingress.http.json_bounds import VALUES_MAX, count_wrong, some
 from ingress.http.request_body import RequestForm
 from spreader.contract.ids import PhoneNumber
@@ -26,10 +27,11 @@ class RecipientsForm(RequestForm):
 _RECIPIENTS = TypeAdapter(RecipientsForm)
 
 
-def read_recipients(body: bytes) -> RecipientParts | Problem:
-    """Large requests run this function in a child process."""
+def read_recipients(body: bytes, country: str | None = None) -> RecipientParts | Problem:
+    """Large requests run this function in a child process. `country`: the country that completes national numbers."""
     try:
         form = request_body.try_parse(_RECIPIENTS, body, values_max=VALUES_MAX)
     except Problem as malformed:
         return malformed
-    return form if isinstance(form, Problem) else RecipientParts.of(form.recipients)
+    numbers = form if isinstance(form, Problem) else dialled_numbers(form.recipients, country, "/recipients")
+    return numbers if isinstance(numbers, Problem) else RecipientParts.of(numbers)

@@ -1,11 +1,11 @@
-"""Phone list: a CSV file with a phone number in each row, read row by row."""
+"""Phone list: a CSV or XLSX file with a phone number in each row, read row by row."""
 
-import csv
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from spreader.phone.dressed_number import NoNumber, read_number
-from spreader.phone.number_column import ListLayout, find_layout, sample_numbers, text_format
+from spreader.phone.dressed_number import SEVERAL, NoNumber, read_number
+from spreader.phone.number_column import ListLayout, find_layout, sample_numbers
+from spreader.phone.text_rows import FileRow
 
 SAMPLES_MAX = 3
 
@@ -26,11 +26,11 @@ class InvalidRow:
 @dataclass(frozen=True, slots=True)
 class ListFormat:
     """How to read the rows of a file. `column`: the index of the column with the phone numbers. `first_row`: the index
-    of the first line after title and header."""
+    of the first row after title and header. `width`: how many columns the rows usually have."""
 
-    separator: str
     column: int
     first_row: int
+    width: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,37 +49,41 @@ class UnclearColumn:
     columns: Sequence[SampleColumn]
 
 
-def find_format(lines: Sequence[str], chosen: str | None = None) -> ListFormat | UnclearColumn:
-    """The format of a file, by its first lines. `chosen`: the name of the column, or its number from 1.
+def find_format(
+    rows: Sequence[Sequence[str]], chosen: str | None = None, country: str | None = None
+) -> ListFormat | UnclearColumn:
+    """The format of a file, by its first rows. `chosen`: the name of the column, or its number from 1. `country`: the
+    country that completes national numbers.
 
     Raises `LookupError` if the file has no such column.
     """
-    text = text_format(lines)
-    rows = [_cells(line, text.separator) for line in lines[text.skipped :]]
-    layout = find_layout(rows)
+    layout = find_layout(rows, country)
     if chosen is None and not layout.is_sure:
-        return UnclearColumn(_samples(rows, layout))
+        return UnclearColumn(_samples(rows, layout, country))
     column = layout.column if chosen is None else _chosen_column(chosen, rows, layout)
-    return ListFormat(text.separator, column, text.skipped + layout.first_row)
+    return ListFormat(column, layout.first_row, layout.width)
 
 
-def read_rows(lines: Iterable[str], first_line: int, list_format: ListFormat) -> Iterator[PhoneRow | InvalidRow]:
-    """Yields one row for each line that is not blank. `first_line`: the number of the first of these lines."""
-    for line, text in enumerate(lines, first_line):
-        if text.strip():
-            cells = _cells(text, list_format.separator)
-            found = read_number(cells[list_format.column] if len(cells) > list_format.column else "")
-            if isinstance(found, NoNumber):
-                yield InvalidRow(line, "phone_number", found.reason)
-            else:
-                yield PhoneRow(line, found)
+def read_rows(
+    rows: Iterable[FileRow], list_format: ListFormat, country: str | None = None
+) -> Iterator[PhoneRow | InvalidRow]:
+    """Yields the result of each row that is not empty. `rows`: the rows after title and header."""
+    for row in rows:
+        if len(row.cells) <= 1 and not any(cell.strip() for cell in row.cells):
+            continue
+        column = list_format.column
+        found = read_number(row.cells[column] if column < len(row.cells) else "", country)
+        if isinstance(found, str) and _has_more_numbers(row.cells[list_format.width :], country):
+            found = NoNumber(SEVERAL)
+        if isinstance(found, NoNumber):
+            yield InvalidRow(row.line, "phone_number", found.reason)
+        else:
+            yield PhoneRow(row.line, found)
 
 
-def _cells(text: str, separator: str) -> list[str]:
-    try:
-        return next(csv.reader([text], delimiter=separator), [""])
-    except csv.Error:  # a line break within the line
-        return [""]
+def _has_more_numbers(cells: Iterable[str], country: str | None) -> bool:
+    """Whether these cells beyond the usual columns have phone numbers."""
+    return any(isinstance(read_number(cell, country), str) for cell in cells)
 
 
 def _chosen_column(chosen: str, rows: Sequence[Sequence[str]], layout: ListLayout) -> int:
@@ -91,8 +95,8 @@ def _chosen_column(chosen: str, rows: Sequence[Sequence[str]], layout: ListLayou
     raise LookupError(chosen)
 
 
-def _samples(rows: Sequence[Sequence[str]], layout: ListLayout) -> list[SampleColumn]:
+def _samples(rows: Sequence[Sequence[str]], layout: ListLayout, country: str | None) -> list[SampleColumn]:
     return [
         SampleColumn(column + 1, layout.name_of(column) or None, numbers)
-        for column, numbers in enumerate(sample_numbers(rows, layout, SAMPLES_MAX))
+        for column, numbers in enumerate(sample_numbers(rows, layout, SAMPLES_MAX, country))
     ]

@@ -29,6 +29,7 @@ TAGS = [
 SECURITY = {"apiKey": {"type": "http", "scheme": "bearer"}}
 _TEXT = {"type": "string"}
 _BYTES = {"type": "string", "format": "binary"}
+_XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _FILE_BODY: dict[str, Any] = {
     "required": True,
     "content": {
@@ -103,7 +104,8 @@ def add_route(
     `name`: the operationId. `problems`: the statuses of problems, besides 401 (if `secured`), 500 and 503.
 
     At most one of `body`, `csv` and `file` describes the request body. `body` is its form, with `example` or `examples`
-    by name. `patch`: it is a merge patch of this form. `csv` is an example of a CSV file. `file` means an upload.
+    by name. `patch`: it is a merge patch of this form. `csv` is an example of a list, which may also be an XLSX file.
+    `file` means an upload.
 
     `shape` is the type of the response body (see `spreader.http.openapi`), and `response` is an example of it. A
     response with status 204 has no body. `responses` describes successes with other statuses, or without JSON.
@@ -138,7 +140,8 @@ def add_route(
 
 def _request_body(described: dict[str, Any] | None, csv: str | None, file: bool) -> dict[str, Any]:
     if csv is not None:
-        return {"requestBody": {"required": True, "content": {"text/csv": {"schema": _TEXT, "example": csv}}}}
+        content = {"text/csv": {"schema": _TEXT, "example": csv}, _XLSX: {"schema": _BYTES}}
+        return {"requestBody": {"required": True, "content": content}}
     if file:
         return {"requestBody": _FILE_BODY}
     return {} if described is None else {"requestBody": described}

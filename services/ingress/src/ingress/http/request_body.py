@@ -1,10 +1,6 @@
 """Request body: read up to a maximum size, parsed once, and checked field by field."""
 
-import asyncio
-import codecs
-from collections.abc import AsyncGenerator
 from datetime import datetime
-from io import IncrementalNewlineDecoder
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Request
@@ -29,9 +25,7 @@ from spreader.text.clean_text import UnstorableText
 
 T = TypeVar("T")
 
-LINE_CHARACTERS_MAX = 10_000
 SMALLER_BODY = "Send a smaller one."
-SMALLER_FILE = "Split the file."
 _YEARS = range(2000, 3000)
 
 
@@ -79,39 +73,6 @@ def check_announced(request: Request, bytes_max: int, advice: str) -> None:
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced) > bytes_max:
         raise too_large(bytes_max, advice)
-
-
-async def read_lines(request: Request, bytes_max: int, lines_max: int) -> AsyncGenerator[list[str]]:
-    """Yields the lines of a text body while the body arrives, at most `lines_max` at once.
-
-    So a large file is never in memory as a whole, and other requests are served between two lists. A line ends with a
-    line feed, a carriage return, or both. The last list may contain only an empty line.
-    """
-    check_announced(request, bytes_max, SMALLER_FILE)
-    decoder = IncrementalNewlineDecoder(codecs.getincrementaldecoder("utf-8-sig")(), translate=True)
-    size, rest, ready = 0, "", list[str]()
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > bytes_max:
-            raise too_large(bytes_max, SMALLER_FILE)
-        *lines, rest = (rest + _decode(decoder, chunk)).split("\n")
-        if len(rest) > LINE_CHARACTERS_MAX:
-            raise Problem(MALFORMED, f"A line is longer than {LINE_CHARACTERS_MAX} characters. Put each row on a line.")
-        ready += lines
-        whole = len(ready) - len(ready) % lines_max
-        for first in range(0, whole, lines_max):
-            yield ready[first : first + lines_max]
-            await asyncio.sleep(0)
-        ready = ready[whole:]
-    *lines, rest = (rest + _decode(decoder, b"", final=True)).split("\n")
-    yield [*ready, *lines, rest]
-
-
-def _decode(decoder: IncrementalNewlineDecoder, chunk: bytes, final: bool = False) -> str:
-    try:
-        return decoder.decode(chunk, final)
-    except UnicodeDecodeError:
-        raise Problem(MALFORMED, "The body is not UTF-8 text.") from None
 
 
 def try_parse(

@@ -41,7 +41,8 @@ def too_large_advice(lane: Lane) -> str:
 class MessageIntake(Generic[F]):
     lane: Lane
     bodies: LargeBodies
-    receive: Callable[[bytes], ReceivedMessage[F] | Problem]
+    receive: Callable[..., ReceivedMessage[F] | Problem]
+    """Reads a body. `country`: the country that completes national numbers."""
     config_cache: IngressConfigCache
     responses: IdempotentResponses
     media_check: MediaCheck
@@ -55,7 +56,9 @@ class MessageIntake(Generic[F]):
         Idempotency-Key.
         """
         advice = too_large_advice(self.lane)
-        received = await self.bodies.read(request, self.body_bytes_max, self.receive, advice)
+        known = self.config_cache.package(package_id)
+        receive = partial(self.receive, country=known and known.default_country)
+        received = await self.bodies.read(request, self.body_bytes_max, receive, advice)
         if isinstance(received, Problem) and received.kind == MALFORMED:
             raise received
         package = self.config_cache.require_package(package_id)

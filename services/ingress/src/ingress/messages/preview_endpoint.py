@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, NotRequired
 
 from fastapi import APIRouter, Request, Response
@@ -11,6 +12,7 @@ from typing_extensions import TypedDict
 
 from ingress.configuration.config_cache import IngressConfigCache, require_profiles
 from ingress.consent.consent_lists import ConsentLists
+from ingress.core.number_warnings import NumberWarning, implausible
 from ingress.core.recipient_parts import SAMPLE_MAX, sample_step
 from ingress.http.large_bodies import LargeBodies
 from ingress.http.openapi import add_route
@@ -27,6 +29,7 @@ from spreader.contract.bounds import Bound
 from spreader.contract.configuration import Distribution
 from spreader.http.problems import Problem
 from spreader.http.service_client import ServiceClient, require_body
+from spreader.phone.plausible import ImplausibleNumbers
 
 UNKNOWN_PACKAGE = "Not every service knows the package yet."
 
@@ -38,6 +41,7 @@ class PreviewBody(TypedDict):
     duplicates_removed: int
     suppressed: int
     suppressed_for: dict[str, int]
+    warnings: list[NumberWarning]
     strategy: Distribution
     distribution: dict[str, int]
     waiting_for_profile: int
@@ -66,14 +70,17 @@ class PreviewEndpoint:
         `estimated_completion_note` says so.
         """
         advice = too_large_advice("open")
-        received = await self.bodies.read(request, self.body_bytes_max, receive_open, advice)
+        known = self.config_cache.package(package_id)
+        receive = partial(receive_open, country=known and known.default_country)
+        received = await self.bodies.read(request, self.body_bytes_max, receive, advice)
         if isinstance(received, Problem):
             raise received
         form, recipients = received.form, received.recipients
         package = self.config_cache.require_package(package_id)
         require_profiles(package, "open")
-        suppressed, sample = Counter[str](), list[str]()
+        suppressed, sample, unlikely = Counter[str](), list[str](), ImplausibleNumbers()
         for part in recipients:
+            unlikely.add(part)
             objections = await self.consents.objections(package, part)
             suppressed.update(objections.values())
             sample += [recipient for recipient in part if recipient not in objections][:: sample_step(recipients.count)]
@@ -91,6 +98,7 @@ class PreviewEndpoint:
             "duplicates_removed": recipients.repeats,
             "suppressed": suppressed.total(),
             "suppressed_for": dict(suppressed),
+            "warnings": implausible(unlikely),
             "strategy": routing["strategy"],
             "distribution": routing["distribution"],
             "waiting_for_profile": count if waits else 0,
@@ -128,6 +136,7 @@ RESPONSE_EXAMPLE: dict[str, Any] = {
     "duplicates_removed": 0,
     "suppressed": 0,
     "suppressed_for": {},
+    "warnings": [],
     "strategy": "round_robin",
     "distribution": {"profile_1": 2, "profile_2": 1},
     "waiting_for_profile": 0,

@@ -8,6 +8,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from ingress.core.recipient_parts import RecipientParts
 from ingress.http import request_body
+from ingress.http.dialled_numbers import dialled_number, dialled_numbers
 from ingress.http.json_bounds import VALUES_MAX
 from ingress.messages.schemas import OPEN, REPLY, OpenMessage, ReplyMessage
 from spreader.http.problems import Problem
@@ -24,18 +25,28 @@ class ReceivedMessage(Generic[F]):
     """A hash of the request. The same request with the same Idempotency-Key has the same hash."""
 
 
-def receive_open(body: bytes) -> ReceivedMessage[OpenMessage] | Problem:
-    """Large requests run this function in a child process."""
+def receive_open(body: bytes, country: str | None = None) -> ReceivedMessage[OpenMessage] | Problem:
+    """Large requests run this function in a child process. `country`: the country that completes national numbers."""
     form = _parse(OPEN, body)
     if isinstance(form, Problem):
         return form
-    recipients = RecipientParts.of(form.recipients)
+    numbers = dialled_numbers(form.recipients, country, "/recipients")
+    if isinstance(numbers, Problem):
+        return numbers
+    recipients = RecipientParts.of(numbers)
     return ReceivedMessage(form.model_copy(update={"recipients": ()}), recipients, fingerprint(form))
 
 
-def receive_reply(body: bytes) -> ReceivedMessage[ReplyMessage] | Problem:
+def receive_reply(body: bytes, country: str | None = None) -> ReceivedMessage[ReplyMessage] | Problem:
     form = _parse(REPLY, body)
-    return form if isinstance(form, Problem) else ReceivedMessage(form, RecipientParts.of(()), fingerprint(form))
+    if isinstance(form, Problem):
+        return form
+    try:
+        number = dialled_number(form.recipient, country, "/recipient")
+    except Problem as problem:
+        return problem
+    dialled = form if number == form.recipient else form.model_copy(update={"recipient": number})
+    return ReceivedMessage(dialled, RecipientParts.of(()), fingerprint(form))
 
 
 def _parse(form: TypeAdapter[F], body: bytes) -> F | Problem:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Response
 
 from ingress.configuration.config_cache import IngressConfigCache
+from ingress.http.dialled_numbers import dialled_number
 from ingress.http.openapi import add_route
 from ingress.http.pagination import PathId
 from ingress.http.responses import ApiResponse
@@ -22,7 +23,8 @@ class ConversationEndpoint:
     router: ServiceClient
 
     async def get(self, package_id: PathId, recipient: Annotated[PhoneNumber, Path()]) -> Response:
-        self.config_cache.require_package(package_id)
+        package = self.config_cache.require_package(package_id)
+        recipient = dialled_number(recipient, package.default_country, "/path/recipient")
         response = await self.router.query(f"/packages/{package_id}/conversations/{recipient}")
         if response is None:
             raise not_found("conversation with", recipient)
@@ -39,7 +41,7 @@ class ConversationEndpoint:
             "Which profile a customer talks to",
             shape=ConversationResponse,
             response=CONVERSATION_EXAMPLE,
-            problems=(404, 503),
+            problems=(404, 422, 503),
         )
         return router
 

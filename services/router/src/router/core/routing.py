@@ -52,6 +52,7 @@ class Routing:
     older version of the router decided."""
     waiting: str | None = None
     """Why no profile can send now, so that all deliveries wait except the suppressed ones. None: they do not wait."""
+    country: str | None = None  # completed national numbers; kept, so that a repeated record gets the same recipients
 
     @property
     def key(self) -> RecordKey:

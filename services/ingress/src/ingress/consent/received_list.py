@@ -1,0 +1,81 @@
+"""Received list: the file of an import, on disk, and its rows, which are read in threads."""
+
+import asyncio
+import os
+import tempfile
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from itertools import chain, islice
+from pathlib import Path
+from typing import IO
+
+from fastapi import Request
+
+from ingress.http.problems import MALFORMED
+from ingress.http.request_body import too_large
+from spreader.http.problems import Problem
+from spreader.phone.list_file import ListFile, UnreadableFile
+from spreader.phone.number_column import SAMPLE_ROWS
+from spreader.phone.text_rows import FileRow
+
+LISTS_MAX = 2
+"""How many lists are on disk at the same time. Others wait."""
+IDLE_SECONDS = 60.0
+"""When nothing of a list has arrived for so long, its request ends."""
+_places = asyncio.Semaphore(LISTS_MAX)
+_turn = asyncio.Semaphore(1)
+"""One list at a time is read, because a workbook may need much memory."""
+
+
+class ReceivedList:
+    """`first`: the first rows, from which the column with the phone numbers is chosen."""
+
+    def __init__(self, first: Sequence[FileRow], rows: Iterator[FileRow]) -> None:
+        self.first = first
+        self._rows = chain(first, rows)
+
+    async def batches(self, skipped: int, rows_at_once: int) -> AsyncGenerator[list[FileRow]]:
+        """The rows without the first `skipped`. Raises the problem `malformed`."""
+        await asyncio.to_thread(_take, self._rows, skipped)
+        while batch := await asyncio.to_thread(_take, self._rows, rows_at_once):
+            yield batch
+
+
+@asynccontextmanager
+async def received_list(request: Request, bytes_max: int) -> AsyncGenerator[ReceivedList]:
+    """The body as a list, which exists until the block ends. Raises the problems `too-large` and `malformed`."""
+    async with _places:
+        handle, name = tempfile.mkstemp(prefix="spreader-")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                await _write(request, file, bytes_max)
+            async with _turn:
+                rows = ListFile(Path(name)).rows()
+                try:
+                    yield ReceivedList(await asyncio.to_thread(_take, rows, SAMPLE_ROWS), rows)
+                finally:
+                    with suppress(ValueError):  # a thread still reads it, because the request was cancelled
+                        rows.close()
+        finally:
+            os.unlink(name)
+
+
+async def _write(request: Request, file: IO[bytes], bytes_max: int) -> None:
+    size, clock = 0, asyncio.get_running_loop().time
+    try:
+        async with asyncio.timeout(IDLE_SECONDS) as limit:
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > bytes_max:
+                    raise too_large(bytes_max, "Split the file.")
+                file.write(chunk)
+                limit.reschedule(clock() + IDLE_SECONDS)
+    except TimeoutError:
+        raise Problem(MALFORMED, f"Nothing of the file has arrived for {IDLE_SECONDS:g} s.") from None
+
+
+def _take(rows: Iterator[FileRow], count: int) -> list[FileRow]:
+    try:
+        return list(islice(rows, count))
+    except UnreadableFile as error:
+        raise Problem(MALFORMED, str(error)) from None
