@@ -19,7 +19,7 @@ from console.core.message_body import InvalidField, open_body, reply_body
 from console.core.pacing_factors import effects, gap_factors, rush
 from console.core.progress import explanation_steps
 from console.core.queue import ApiOutcomeRequest, ApiPace, ApiQueue, missing_outcomes, outcome_request_words
-from console.core.recipient_list import RecipientScan, column_labels
+from console.core.recipients.recipient_list import RecipientScan, column_labels
 from console.core.timeline import fill_gaps
 from spreader.contract.configuration import Package
 from spreader.phone.number_column import find_layout

@@ -148,6 +148,7 @@ async def test_an_erased_person_is_in_no_table_except_a_kept_suppression(system:
     known = (await system.http.get(PATH)).json()
     assert [row["package_id"] for row in known["suppressions"]] == (["*", "pkg"] if keep else [])
     assert (known["opt_ins"], known["deliveries"]["total"]) == ([], 0)
+    assert (known["possible_opt_outs"], known["hidden_ids"]) == ([], [])
     assert known["erasure"]["services"]["ingress"]["rows"] == {
         "ingress.delivery": 1, "ingress.receipt_waiting": 1, "ingress.outbox": 1, "ingress.consent": 2 if keep else 3,
         "ingress.hidden_id": 1, "ingress.possible_opt_out": 1,
@@ -258,6 +259,8 @@ async def test_what_is_known_has_the_parts_of_all_services_and_says_which_is_mis
         ("pkg", "opt_out_word"),
     ]
     assert [row["package_id"] for row in known["opt_ins"]] == ["pkg"]
+    assert [(row["text"], row["decision"]) for row in known["possible_opt_outs"]] == [("Please stop", None)]
+    assert known["hidden_ids"] == [{"profile_id": "a", "hidden_id": "77"}]
     assert {name: count for name, count in known["deliveries"]["counts"].items() if count} == {"read": 1}
     assert (known["deliveries"]["first_at"], known["deliveries"]["last_at"]) == ("2026-06-01T12:00:00Z",) * 2
     assert (known["conversations"], known["reading"]) == ([conversation], None)

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from console.core.number_warnings import ApiNumberWarning
+from console.core.recipients.number_warnings import ApiNumberWarning
 from spreader.contract.configuration import PackageLimits, ProfileLimits
 from spreader.contract.events import ProfileState
 

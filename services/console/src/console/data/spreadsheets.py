@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from console.core.recipient_list import RecipientScan
+from console.core.recipients.recipient_list import RecipientScan
 from spreader.phone.list_file import ZIP, ListFile, UnreadableFile
 from spreader.phone.text_rows import FileRow
 

@@ -7,7 +7,7 @@ from nicegui import ui
 from console.core import formats
 from console.core.api_models import ApiConsentList
 from console.core.markup import tag
-from console.core.typed_numbers import read_typed
+from console.core.recipients.typed_numbers import read_typed
 from console.data.polling_cache import Query
 from console.pages.hidden_messages import HiddenMessageCard
 from console.pages.possible_opt_outs import PossibleOptOutCard

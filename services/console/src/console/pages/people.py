@@ -5,7 +5,15 @@ from nicegui import ui
 
 from console.core import formats
 from console.core.markup import join, tag
-from console.core.person import ApiErasure, ApiPerson, deliveries_text, listings_text, reading_text, removed_text
+from console.core.recipients.person import (
+    ApiErasure,
+    ApiPerson,
+    deliveries_text,
+    listings_text,
+    reading_text,
+    removed_text,
+    words_text,
+)
 from console.data.polling_cache import Query
 from console.ui import components
 from console.ui.actions import notify, run_action
@@ -110,6 +118,8 @@ class Person:
         facts = [
             ("Suppressed", listings_text(person.suppressions, names)),
             ("Opted in", listings_text(person.opt_ins, names)),
+            ("Possible opt-outs", words_text(person.possible_opt_outs)),
+            ("Hidden ids", ", ".join(f"{each.hidden_id} ({each.profile_id})" for each in person.hidden_ids) or "none"),
             ("Messages", deliveries_text(person.deliveries)),
             ("First seen", formats.ago(person.deliveries.first_at, now)),
             ("Last seen", formats.ago(person.deliveries.last_at, now)),

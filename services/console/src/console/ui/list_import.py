@@ -8,8 +8,8 @@ from nicegui import ui
 
 from console.core import formats
 from console.core.markup import join
-from console.core.number_warnings import ApiNumberWarning
-from console.core.recipient_list import column_labels
+from console.core.recipients.number_warnings import ApiNumberWarning
+from console.core.recipients.recipient_list import column_labels
 from console.data.api import CallSucceeded
 from console.data.spreadsheets import Spreadsheet, UnreadableFile, open_spreadsheet
 from console.ui import components

@@ -10,8 +10,8 @@ from nicegui import ui
 
 from console.core import formats
 from console.core.markup import join, tag
-from console.core.recipient_list import RecipientScan, column_labels, warning_words
-from console.core.typed_numbers import TypedNumbers, read_typed
+from console.core.recipients.recipient_list import RecipientScan, column_labels, warning_words
+from console.core.recipients.typed_numbers import TypedNumbers, read_typed
 from console.data.spreadsheets import ColumnReading, Spreadsheet, UnreadableFile, open_spreadsheet
 from console.ui import components
 from console.ui.column_choice import show_columns

@@ -175,6 +175,8 @@ RECIPIENT_EXAMPLE: dict[str, Any] = {
     "recipient": "201001234567",
     "suppressions": [{"package_id": "pkg_orders", "since": "2024-02-08T18:46:00Z", "source": "opt_out_word"}],
     "opt_ins": [],
+    "possible_opt_outs": [],
+    "hidden_ids": [{"profile_id": "profile_2", "hidden_id": "199887766554433@lid"}],
     "deliveries": {
         "total": 3,
         "counts": {**dict.fromkeys(STATUSES, 0), "read": 2, "suppressed": 1},

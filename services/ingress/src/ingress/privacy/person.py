@@ -11,7 +11,7 @@ from typing_extensions import TypedDict
 
 from ingress.core.status import STATUSES
 from ingress.sql import erasures as sql
-from ingress.sql.erasures import KnownConsent, KnownDeliveries
+from ingress.sql.erasures import KnownConsent, KnownDeliveries, KnownHiddenId, KnownPossibleOptOut
 from spreader.contract.answers import KnownConversation, KnownReading
 from spreader.contract.events import Status
 from spreader.http.service_client import ServiceClient, ServiceResponse, ServiceUnavailable
@@ -26,6 +26,23 @@ class ListingBody(TypedDict):
     package_id: str
     since: datetime
     source: str
+
+
+class KnownWordsBody(TypedDict):
+    """A message of the person that may ask for no more messages. `decision` is null until an operator has decided."""
+
+    package_id: str
+    profile_id: str
+    text: str
+    at: datetime
+    decision: str | None
+
+
+class KnownHiddenIdBody(TypedDict):
+    """An id under which the person writes to a profile without showing the number."""
+
+    profile_id: str
+    hidden_id: str
 
 
 class PersonDeliveries(TypedDict):
@@ -44,6 +61,8 @@ class PersonBody(TypedDict):
     recipient: str
     suppressions: list[ListingBody]
     opt_ins: list[ListingBody]
+    possible_opt_outs: list[KnownWordsBody]
+    hidden_ids: list[KnownHiddenIdBody]
     deliveries: PersonDeliveries
     conversations: list[KnownConversation] | None
     reading: list[KnownReading] | None
@@ -61,6 +80,8 @@ class KnownPerson:
         params = {"numbers": list(spellings(recipient))}
         async with autocommit(self.engine) as connection:
             consents = fetched(KnownConsent, await connection.execute(sql.KNOWN_CONSENTS, params))
+            words = fetched(KnownPossibleOptOut, await connection.execute(sql.KNOWN_POSSIBLE_OPT_OUTS, params))
+            hidden = fetched(KnownHiddenId, await connection.execute(sql.KNOWN_HIDDEN_IDS, params))
             deliveries = fetched(KnownDeliveries, await connection.execute(sql.KNOWN_DELIVERIES, params))
         routed, paced = await asyncio.gather(
             self.router.query(f"/recipients/{recipient}"), self.pacer.query(f"/recipients/{recipient}")
@@ -70,6 +91,17 @@ class KnownPerson:
             "recipient": recipient,
             "suppressions": _lists(consents, "suppression"),
             "opt_ins": _lists(consents, "opt_in"),
+            "possible_opt_outs": [
+                {
+                    "package_id": each.package_id,
+                    "profile_id": each.profile_id,
+                    "text": each.text,
+                    "at": each.at,
+                    "decision": each.decision,
+                }
+                for each in words
+            ],
+            "hidden_ids": [{"profile_id": each.profile_id, "hidden_id": each.hidden_id} for each in hidden],
             "deliveries": _deliveries(deliveries),
             "conversations": _part(routed, "conversations"),
             "reading": _part(paced, "reading"),

@@ -49,6 +49,26 @@ class KnownConsent:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownPossibleOptOut:
+    """A message of the person that may ask for no more messages. `profile_id`: the profile that got it. `decision` is
+    None until an operator has decided."""
+
+    package_id: str
+    profile_id: str
+    text: str
+    at: datetime
+    decision: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class KnownHiddenId:
+    """An id under which the person writes to a profile without showing the number."""
+
+    profile_id: str
+    hidden_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class KnownDeliveries:
     """The deliveries of a number in one status. `first_at`: when the first of their messages was accepted. `last_at`:
     when one of them last changed."""
@@ -131,6 +151,10 @@ WHERE noted_at > clock_timestamp() - interval '35 days'
 KNOWN_CONSENTS = text(f"""
 SELECT {columns(KnownConsent)} FROM ingress.consent WHERE recipient {IS_NUMBER} AND listed
 ORDER BY kind, package_id""")
+KNOWN_POSSIBLE_OPT_OUTS = text(f"""
+SELECT {columns(KnownPossibleOptOut)} FROM ingress.possible_opt_out WHERE recipient {IS_NUMBER} ORDER BY package_id""")
+KNOWN_HIDDEN_IDS = text(f"""
+SELECT {columns(KnownHiddenId)} FROM ingress.hidden_id WHERE recipient {IS_NUMBER} ORDER BY profile_id, hidden_id""")
 KNOWN_DELIVERIES = text(f"""
 SELECT delivery.status, count(*) AS deliveries, min(coalesce(message.accepted_at, delivery.at)) AS first_at,
        max(delivery.at) AS last_at

@@ -2,8 +2,8 @@
 
 import pytest
 
-from console.core.recipient_list import RecipientScan, warning_words
-from console.core.typed_numbers import read_typed
+from console.core.recipients.recipient_list import RecipientScan, warning_words
+from console.core.recipients.typed_numbers import read_typed
 
 ONE, TWO = "201001234567", "201001234568"
 

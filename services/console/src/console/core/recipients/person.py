@@ -16,6 +16,17 @@ class ApiListing(ApiModel):
     source: str
 
 
+class ApiKnownWords(ApiModel):
+    package_id: str
+    text: str
+    decision: str | None = None
+
+
+class ApiKnownHiddenId(ApiModel):
+    profile_id: str
+    hidden_id: str
+
+
 class ApiPersonDeliveries(ApiModel):
     total: int
     counts: dict[str, int]
@@ -62,6 +73,8 @@ class ApiPerson(ApiModel):
     recipient: str
     suppressions: tuple[ApiListing, ...]
     opt_ins: tuple[ApiListing, ...]
+    possible_opt_outs: tuple[ApiKnownWords, ...] = ()
+    hidden_ids: tuple[ApiKnownHiddenId, ...] = ()
     deliveries: ApiPersonDeliveries
     conversations: tuple[ApiPersonConversation, ...] | None = None
     reading: tuple[ApiReading, ...] | None = None
@@ -76,6 +89,11 @@ def listings_text(listings: Sequence[ApiListing], names: Mapping[str, str]) -> s
         for listing in listings
     ]
     return ", ".join(shown) or "no"
+
+
+def words_text(words: Sequence[ApiKnownWords]) -> str:
+    """The messages that may be opt-outs, with the decision on each: `“STOP STOP” (no decision)`."""
+    return ", ".join(f"“{each.text}” ({each.decision or 'no decision'})" for each in words) or "none"
 
 
 def deliveries_text(deliveries: ApiPersonDeliveries) -> str:

@@ -5,13 +5,14 @@ from typing import Any
 import pytest
 
 from console.core import formats
-from console.core.person import (
+from console.core.recipients.person import (
     ApiPerson,
     ApiServiceErasure,
     deliveries_text,
     listings_text,
     reading_text,
     removed_text,
+    words_text,
 )
 
 AT = "2026-03-01T12:00:00Z"
@@ -22,6 +23,7 @@ PERSON: dict[str, Any] = {
         {"package_id": "a", "since": AT, "source": "csv"},
     ],
     "opt_ins": [],
+    "possible_opt_outs": [{"package_id": "a", "profile_id": "p", "text": "STOP STOP", "at": AT, "decision": None}],
     "deliveries": {"total": 1_003, "counts": {"held": 0, "sent": 3, "read": 1_000}, "first_at": AT, "last_at": AT},
     "conversations": None,
     "reading": [
@@ -38,6 +40,8 @@ def test_a_person_is_worded() -> None:
     assert listings_text(person.suppressions, {"a": "Orders"}) == "all packages, Orders"
     assert listings_text(person.opt_ins, {}) == "no"
     assert deliveries_text(person.deliveries) == f"{formats.count(1_003)}: 3 sent, {formats.count(1_000)} read"
+    assert words_text(person.possible_opt_outs) == "“STOP STOP” (no decision)"
+    assert words_text(()) == "none"
     assert reading_text(person.reading) == "best at 20:00 (Africa/Cairo), by 6 readings"
     assert (reading_text(None), reading_text(())) == (formats.UNKNOWN, "nothing is known")
     assert deliveries_text(person.deliveries.model_copy(update={"total": 0})) == "none"

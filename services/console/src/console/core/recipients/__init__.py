@@ -1,0 +1,1 @@
+"""Recipients: phone numbers that operators type or import, and what is known about a person."""
