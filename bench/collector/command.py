@@ -58,12 +58,18 @@ CHOICES = (
     Choice(None, True),
 )
 """The first one is Python's own."""
-HEADINGS = ("thresholds", "start frozen", "longest (ms)", "in", "of the oldest", "time in all", "memory (MiB)")
+CHOSEN = (Choice(THRESHOLDS, True),)
+HEADINGS = (
+    "thresholds", "start frozen", "longest (ms)", "in", "of the oldest", "time in all", "memory before (MiB)",
+    "memory after (MiB)",
+)  # fmt: skip
 
 
-async def measure(seconds: float, per_second: float, progress: Progress) -> list[dict[str, Any]]:
+async def measure(
+    choices: Sequence[Choice], seconds: float, per_second: float, progress: Progress
+) -> list[dict[str, Any]]:
     results = list[dict[str, Any]]()
-    for choice in CHOICES:
+    for choice in choices:
         with tempfile.TemporaryDirectory(prefix="spreader-collector-") as name:
             folder = Path(name)
             async with run_system(settings=choice.settings(folder)) as system:
@@ -75,7 +81,8 @@ async def measure(seconds: float, per_second: float, progress: Progress) -> list
 
 
 async def _measured(system: BenchSystem, folder: Path, seconds: float, per_second: float) -> dict[str, Any]:
-    """The collections under load, in all services; and the private memory of all services at the end."""
+    """The collections under load, in all services; and the private memory of each service before and after it."""
+    before = _mebibytes(system)
     times = await RequestLoad(system.ports["ingress"], "reply", per_second, round(seconds * per_second), 0).run()
     until = times.began + seconds
     collections = {
@@ -85,14 +92,20 @@ async def _measured(system: BenchSystem, folder: Path, seconds: float, per_secon
     longest = {name: max((each.seconds for each in found), default=0.0) for name, found in collections.items()}
     worst = max(longest, key=lambda name: longest[name])
     every = [each for found in collections.values() for each in found]
-    pids = system.pids()
+    after = _mebibytes(system)
     return {
         "longest_ms": longest[worst] * 1e3,
         "in": worst,
         "of_oldest": sum(each.generation == OLDEST for each in every),
         "share": sum(each.seconds for each in every) / seconds,
-        "mebibytes": sum(tree_mebibytes(pids[service.name]) for service in CATALOGUE),
+        "mebibytes_before": before,
+        "mebibytes": after,
     }
+
+
+def _mebibytes(system: BenchSystem) -> dict[str, float]:
+    pids = system.pids()
+    return {service.name: round(tree_mebibytes(pids[service.name]), 1) for service in CATALOGUE}
 
 
 def _collections(folder: Path, service: str) -> Iterator[Collection]:
@@ -111,7 +124,8 @@ def _table(results: Sequence[dict[str, Any]]) -> list[str]:
             each["in"],
             str(each["of_oldest"]),
             f"{each['share']:.2%} of a core",
-            f"{each['mebibytes']:.0f}",
+            f"{sum(each['mebibytes_before'].values()):.0f}",
+            f"{sum(each['mebibytes'].values()):.0f}",
         )
         for each in results
     ]
@@ -122,10 +136,14 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench collector")
     parser.add_argument("--seconds", type=float, default=SECONDS, help="length of the load of each measurement")
     parser.add_argument("--per-second", type=float, default=PER_SECOND, help="replies a second")
+    parser.add_argument("--chosen", action="store_true", help="measure only the thresholds that the services use")
+    parser.add_argument("--name", default="collector", help="name of the files in bench/results")
     options = parser.parse_args(arguments)
     machine, progress = Machine.this(), Progress()
     try:
-        results = asyncio.run(measure(options.seconds, options.per_second, progress))
+        results = asyncio.run(
+            measure(CHOSEN if options.chosen else CHOICES, options.seconds, options.per_second, progress)
+        )
     except MeasurementError as reason:
         progress.say(f"given up: {reason}")
         return 1
@@ -136,7 +154,7 @@ def main(arguments: Sequence[str]) -> int:
         "chosen": THRESHOLDS,
         "results": results,
     }
-    (RESULTS / "collector.json").write_text(json.dumps(content, indent=2) + "\n")
+    (RESULTS / f"{options.name}.json").write_text(json.dumps(content, indent=2) + "\n")
     lines = [
         "# Bench collector",
         "",
@@ -149,6 +167,6 @@ def main(arguments: Sequence[str]) -> int:
         "",
         "How to read it: README.md.",
     ]
-    (RESULTS / "collector.md").write_text("\n".join(lines) + "\n")
+    (RESULTS / f"{options.name}.md").write_text("\n".join(lines) + "\n")
     print("\n".join(_table(results)))
     return 0
