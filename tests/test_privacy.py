@@ -79,8 +79,8 @@ ingress: lease.holder lease.name link_attempt.method link_attempt.profile_id lin
 router: consent.kind consent.package_id consent_removal.kind consent_removal.package_id conversation.package_id
   conversation.profile_id conversation.substitute conversation_move.cause conversation_move.package_id
   conversation_move.profile_id cursor.last_profile cursor.package_id reassignment.delivery_id reassignment.profile_id
-  reassignment.reason routing.message_id routing.passed_over routing.profiles routing.reasons routing.refused
-  routing.strategy routing.waiting
+  reassignment.reason routing.country routing.message_id routing.passed_over routing.profiles routing.reasons
+  routing.refused routing.strategy routing.waiting
 pacer: cancellation.message_id consent.kind consent.package_id consent_removal.kind consent_removal.package_id
   contact.profile_id delivery.delivery_id delivery.message_id delivery.package_id delivery.profile_id
   delivery.put_off_by delivery.reason delivery.state delivery.timing delivery.tried habit.package_id

@@ -1,7 +1,7 @@
 """Consent: a service's copy of the suppression and opt-in lists, and the rules that follow from them."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import TextClause, text
@@ -69,7 +69,7 @@ class ConsentTable:
     """
 
     schema: str
-    secrets: str | None = None
+    secrets: str | None = field(default=None, repr=False)
 
     async def fold(self, connection: AsyncConnection, changes: Sequence[ConsentChanged]) -> list[ConsentChanged]:
         """Apply the changes; returns the newest one of each package, recipient and list.

@@ -7,7 +7,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, NewType
 
-from pydantic import StringConstraints
+from pydantic import Field, StringConstraints
 
 PackageId = NewType("PackageId", str)
 ProfileId = NewType("ProfileId", str)
@@ -23,8 +23,10 @@ CHOSEN_ID_PATTERN = r"^[A-Za-z0-9_-]{1,64}$"
 
 Id = Annotated[str, StringConstraints(pattern=CHOSEN_ID_PATTERN)]
 """An id that a caller may choose: 1 to 64 letters, digits, `_` and `-`."""
-PhoneNumber = Annotated[str, StringConstraints(pattern=RECIPIENT_PATTERN)]
-"""Digits. They may begin with 0, as national numbers do."""
+PhoneNumber = Annotated[
+    str, StringConstraints(pattern=RECIPIENT_PATTERN), Field(json_schema_extra={"pattern": INTERNATIONAL_PATTERN})
+]
+"""Digits. They may begin with 0, as national numbers do. The published schema has the form that every package takes."""
 InternationalNumber = Annotated[str, StringConstraints(pattern=INTERNATIONAL_PATTERN)]
 NO_COUNTRY_CODE = (
     "it begins with 0, so it has no country's code: add the code, or set `default_country` of the package, which then "

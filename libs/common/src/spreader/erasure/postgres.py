@@ -7,7 +7,7 @@ it (decision 0057). Kafka may deliver older records of the person again, and the
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import TextClause, text
@@ -88,7 +88,7 @@ class ErasureTable:
     hashes that were made with them are still found."""
 
     schema: str
-    secrets: str | None = None
+    secrets: str | None = field(default=None, repr=False)
 
     async def note(self, connection: AsyncConnection, erasures: Sequence[RecipientErased], now: datetime) -> None:
         """Store these erasures. From now on, older records of their persons have no effect."""
