@@ -22,6 +22,7 @@ from ingress.metrics import HIDDEN_MESSAGES, WAITING_HIDDEN_MESSAGES
 from ingress.sql import hidden_ids as sql
 from ingress.sql.hidden_ids import HiddenMessage, HiddenMessageEntry
 from ingress.webhooks.inbound_messages import InboundMessages
+from ingress.webhooks.recent_numbers import RecentNumbers
 from spreader.contract.ids import ERASED
 from spreader.erasure.postgres import ErasureTable
 from spreader.http.service_client import ServiceClient, ServiceUnavailable
@@ -30,11 +31,7 @@ from spreader.runtime.rows import fetched
 from spreader.text.clean_text import clean
 
 ERASURES = ErasureTable("ingress")
-REMEMBERED_MAX = 50_000
 COUNT_EVERY_SECONDS = 60.0
-
-_Key = tuple[str, str]
-"""A profile and a hidden id. Ids of Meta are different for each business."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +40,7 @@ class HiddenIds:
     messages: InboundMessages
     sender: ServiceClient
     erasures: ErasureTable = ERASURES
-    remembered: dict[_Key, str] = field(default_factory=dict)
+    recent: RecentNumbers = field(default_factory=RecentNumbers)
     """The numbers that this process has learned, so that most receipts need no statement."""
 
     async def take(self, package_id: str, profile_id: str, hidden_id: str | None, report: CustomerReport) -> None:
@@ -66,16 +63,14 @@ class HiddenIds:
         """Store the number behind a hidden id, and process the messages that were kept under the id. `at`: the time to
         which the report with the number belongs."""
         key = profile_id, hidden_id
-        if self.remembered.get(key) == number or number == ERASED:
+        if self.recent.get(key) == number or number == ERASED:
             return
         params = {"profile_id": profile_id, "hidden_id": hidden_id}
         async with autocommit(self.engine) as connection:
             known = {"recipient": number, "at": at, "erasure_keys": self.erasures.keys}
             await connection.execute(sql.LEARN, {**params, **known})
         await self._process_kept(profile_id, hidden_id, number)
-        if len(self.remembered) >= REMEMBERED_MAX:
-            self.remembered.clear()
-        self.remembered[key] = number
+        self.recent.put(key, number)
 
     async def page(self, package_id: str, after: tuple[str, str, str], limit: int) -> Sequence[HiddenMessageEntry]:
         """`after`: the profile, the hidden id and the message id of the last entry of the page before."""
@@ -95,7 +90,7 @@ class HiddenIds:
         return number
 
     async def _number(self, profile_id: str, hidden_id: str) -> str | None:
-        if (number := self.remembered.get((profile_id, hidden_id))) is not None:
+        if (number := self.recent.get((profile_id, hidden_id))) is not None:
             return number
         async with autocommit(self.engine) as connection:
             rows = await connection.execute(sql.NUMBER, {"profile_id": profile_id, "hidden_id": hidden_id})
