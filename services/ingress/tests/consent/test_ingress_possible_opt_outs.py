@@ -1,4 +1,4 @@
-"""The list of possible opt-outs: who is put on it, and what an operator's decision does."""
+"""The list of possible opt-outs: which messages put a person on it, and what an operator's decision changes."""
 
 from typing import Any
 

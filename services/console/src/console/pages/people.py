@@ -24,8 +24,8 @@ from spreader.phone.dressed_number import NoNumber, read_number
 
 SUBTITLE = "What is known about a phone number, in all packages. A person who asks for it can be erased."
 WARNING = (
-    "Every service removes the number, and what is held for it is cancelled. This cannot be undone. What the person "
-    "writes or gets after that begins afresh."
+    "Every service removes the number. Held messages to it are cancelled. This cannot be undone. Messages that the "
+    "person writes or gets later are stored again."
 )
 
 

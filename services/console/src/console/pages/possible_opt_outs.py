@@ -35,7 +35,7 @@ class PossibleOptOutCard:
         self._content.clear()
         with self._content:
             if not entries.data:
-                html(tag("p", "Nobody waits for a decision.", class_="soft"))
+                html(tag("p", "There are no possible opt-outs to decide on.", class_="soft"))
             for entry in entries.data:
                 self._build_entry(entry)
             if entries.next_cursor is not None:

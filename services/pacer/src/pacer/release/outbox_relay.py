@@ -82,7 +82,7 @@ def _events(
     deliveries: Sequence[UnpublishedDelivery], now: datetime
 ) -> tuple[list[tuple[UnpublishedDelivery, Event]], list[Event | None]]:
     """The deliveries with their events; and, in a second list, the outcomes `failed` of the deliveries whose event
-    cannot be built, because the row is wrong. None stands for an outcome that cannot be built either."""
+    cannot be built, because the row is wrong. An outcome is None if it cannot be built either."""
     pairs: list[tuple[UnpublishedDelivery, Event]] = []
     failures: list[Event | None] = []
     for delivery in deliveries:

@@ -36,8 +36,8 @@ EVENTS = (
     "LOGOUT_INSTANCE",
 )
 CLOSED_LOOKS, CLOSED_LOOK_SECONDS = 10, 0.5
-"""How often to look whether a log-out has closed the connection, and the pause between two looks. Evolution answers a
-log-out before it is done."""
+"""How many times the state of the connection is read after a log-out, and the pause between two reads. Evolution
+responds to the log-out before it has closed the connection."""
 NO_CALL_FROM_OPEN = (
     "Evolution API has no test call, and reports nothing now. Wait for the next event, or repeat this with "
     '"restart": true: then it connects again and reports that'

@@ -183,7 +183,7 @@ def _with_webhook(account: GatewayAccount, webhook: Any) -> GatewayAccount:
 
 
 def _webhook_row(account: GatewayAccount) -> dict[str, Any]:
-    """The row of Evolution's database that it answers with."""
+    """An instance in the form of Evolution's answer, which is a row of its database."""
     webhook = account.config
     return {
         "id": f"cm{account.account}",
