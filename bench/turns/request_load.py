@@ -76,6 +76,10 @@ class _Connections:
         self._idle.append((time.monotonic(), reader, writer))
         return int(head.split(b" ", 2)[1]), body
 
+    async def open_one(self) -> None:
+        """Opens a connection before it is needed."""
+        self._idle.append((time.monotonic(), *await asyncio.open_connection(HOST, self._port)))
+
     async def _connection(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         while self._idle:
             since, reader, writer = self._idle.pop()
@@ -103,6 +107,8 @@ def _request(load: RequestLoad, number: int) -> bytes:
 async def _run(load: RequestLoad) -> dict[str, Any]:
     connections = _Connections(load.port)
     requests = [_request(load, number) for number in range(load.count)]
+    if load.per_second is None:
+        await connections.open_one()  # so that the first time, like the others, does not include opening a connection
     refused, began = list[str](), time.monotonic()
 
     async def at(due: float, request: bytes) -> float:
