@@ -146,7 +146,7 @@ def _exports(settings: StatsSettings, engine: AsyncEngine, clock: Clock) -> APIR
 
 
 def _app(components: Sequence[Component]) -> FastAPI:
-    """The app with its problems and its OpenAPI document, still without endpoints."""
+    """The app with its problems and its OpenAPI document. The caller adds the endpoints."""
     app = Service("stats", components).app(title=openapi.TITLE)
     problems.install(app, KINDS)
     openapi.install(app)

@@ -13,22 +13,22 @@ from stats.core.profile_summary import PackageOfProfile, RemovedProfile, package
 @dataclass(frozen=True)
 class StatsConfigCache(ConfigCache):
     def package_of_profile(self, package_id: str | None = None) -> PackageOfProfile:
-        """The package of each profile of one package, or of all."""
+        """The package of each profile. With `package_id`, only the profiles of that package are included."""
         return package_of_profile(package for package in self.packages() if package_id in (None, package.package_id))
 
     def profiles(self) -> dict[str, Profile]:
         return {profile.profile_id: profile for package in self.packages() for profile in package.profiles}
 
     def added_at(self, profile_ids: Collection[str] | None = None) -> dict[str, datetime]:
-        """When each of these profiles was added. Evidence from before that time concerns an earlier profile with the
-        same id. `NEVER`: not known. None: all profiles."""
+        """When each of these profiles was added, or `NEVER` if the time is not known. If `profile_ids` is None, all
+        profiles are included. Evidence from before that time concerns an earlier profile with the same id."""
         profiles = self.profiles()
         names = profiles if profile_ids is None else profile_ids
         return {name: _added_at(profiles.get(name)) for name in names}
 
     def same_holder_as(self, profile_id: str, at: datetime) -> frozenset[str]:
-        """The profiles that had the same holder as this one at this time, including itself. Empty: this profile was
-        added later, so the time concerns an earlier profile with the same id."""
+        """The profiles that had the same holder as the given profile at the time `at`. The given profile is among them.
+        If it was added after `at`, the set is empty, because `at` then concerns an earlier profile with the same id."""
         profiles = self.profiles()
         profile = profiles.get(profile_id)
         if _added_at(profile) > at:
@@ -40,8 +40,9 @@ class StatsConfigCache(ConfigCache):
         return frozenset(each.profile_id for each in same) | {profile_id}
 
     def removed_among(self, packages: PackageOfProfile) -> list[RemovedProfile]:
-        """Those of these profiles that were removed. A profile is removed if no package has it, and if this process has
-        read a record of its own package. Without such a record, the package may only be unread."""
+        """The profiles of `packages` that were removed. A profile counts as removed if no package has it any more, and
+        this process has read a record of the profile's package. Without such a record, the process may not have read
+        the package yet."""
         known = self.package_of_profile()
         records = [(name, self.table.get(package)) for name, package in packages.items() if name not in known]
         return [RemovedProfile(name, record.at) for name, record in records if record is not None]

@@ -15,11 +15,11 @@ class StatsSettings(Settings):
     stats_exports_max: PositiveInt = 8
     """How many exports one instance writes at a time. Further ones are refused with `429`."""
     stats_export_connections: PositiveInt = 2
-    """The Postgres connections of all exports of an instance, in addition to `SPREADER_DATABASE_CONNECTIONS`. An export
-    uses one only while it reads a page."""
+    """How many Postgres connections all exports of an instance share, in addition to `SPREADER_DATABASE_CONNECTIONS`.
+    An export uses a connection only while it reads a page."""
     stats_keep_days: float = Field(default=731.0, ge=35.0)
     """How many days stats keeps counts by hour, counts of messages, ended alerts and automatic changes. Reports and
-    exports show no more than that."""
+    exports show nothing older."""
 
     @property
     def keep(self) -> timedelta:

@@ -56,12 +56,12 @@ def package(name: str, *profiles: Profile) -> Package:
 
 @functools.cache
 def documented() -> Conformance:
-    """The answers that the document of the API permits."""
+    """The check that an answer is one that the document of the API permits."""
     return Conformance(build(StatsSettings(api_key="not used")).openapi())
 
 
 def joined(member: Profile, at: datetime) -> Profile:
-    """The profile as one that has its holder since this time."""
+    """A copy of the profile that has had its holder since this time."""
     return member.model_copy(update={"gateway": member.gateway.model_copy(update={"holder_since": at})})
 
 

@@ -39,9 +39,9 @@ KEEP_ALIVE_SECONDS = 15.0
 LIFETIME_SECONDS = 15 * 60.0
 RETRY_MS = 1_000
 OVERLAP = timedelta(seconds=5)
-"""When a listener reconnects, the stream repeats the states that this instance has read since this much real time
-before the listener's last event. This is needed because the instance that continues the stream may have read some of
-these states earlier than the first instance."""
+"""A listener that reconnects also gets the states that this instance read up to this much real time before the
+listener's last event. They are repeated because another instance may have sent that event. That instance may not yet
+have read some states that this instance had read already."""
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
@@ -60,7 +60,8 @@ class _Listener:
 
 
 class EventStream:
-    """`on_state` and `on_alert` are the callbacks of the compacted tables. `overlap`: `OVERLAP` in system time."""
+    """The compacted tables call `on_state` and `on_alert` for each record that they read. `overlap`: `OVERLAP` in
+    system time."""
 
     def __init__(
         self, engine: AsyncEngine, now: Now, overlap: timedelta, lifetime_seconds: float = LIFETIME_SECONDS
@@ -152,8 +153,8 @@ class EventStream:
             yield event
 
     async def _everything(self, listener: _Listener, states: Mapping[str, ProfileState]) -> AsyncGenerator[bytes]:
-        """All states and the open alerts, the oldest alert first. These events have no id: a listener that breaks off
-        here gets everything again."""
+        """All states and the open alerts, the oldest alert first. These events have no id, so a listener whose
+        connection breaks here gets everything again."""
         for state in list(states.values()):
             if listener.wants(state.package_id):
                 yield _event("profile", _state(state), None)
@@ -173,8 +174,8 @@ class EventStream:
         listener.place = StreamPlace(now, listener.place.position)
 
     async def _next_events(self, listener: _Listener, seconds: float) -> AsyncGenerator[bytes]:
-        """Alerts come before states. The id of an alert has the time of the last event, so a listener that breaks off
-        after an alert gets the states."""
+        """Wait for events, and return them: first alerts, then states. The id of an alert still has the time of the
+        previous event. So a listener whose connection breaks after an alert gets the states when it returns."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await listener.awake.wait()

@@ -1,4 +1,5 @@
-"""Package endpoint: the figures of all profiles of each package together, so that a page needs no list of profiles."""
+"""Package endpoint: the figures of all profiles of each package together, so that the console need not read every
+profile for them."""
 
 import asyncio
 from collections.abc import Mapping
@@ -65,7 +66,7 @@ class PackageEndpoint:
         data: list[PackageFigures] = []
         for package in shown:
             data.append(self._figures(package, alerts.get(package.package_id, 0)))
-            await asyncio.sleep(0)  # a package may have 1,000 profiles
+            await asyncio.sleep(0)  # let other requests run, because a package may have 1,000 profiles
         next_cursor = link_next(response, page, [package.package_id for package in packages])
         return PackageFiguresPage(data=data, next_cursor=next_cursor)
 

@@ -50,7 +50,8 @@ LargePage = Annotated[PageRequest, Depends(_large_page_request)]
 
 
 def link_next(response: Response, page: PageRequest, ids: Sequence[str]) -> str | None:
-    """The cursor of the next page, which the response then also has as a `Link`. None: this is the last page."""
+    """The cursor of the next page. None: this is the last page. If there is a next page, its address is also set as the
+    header `Link`."""
     cursor = page.next_cursor(ids)
     if cursor is not None:
         response.headers["Link"] = f'<{page.next_url(cursor)}>; rel="next"'
@@ -72,7 +73,8 @@ def number_below(page: PageRequest) -> int:
 
 
 def _first_version(cursor: str) -> str | None:
-    """The id in a cursor of the first version, which was only the last id in Base64. None if it is none."""
+    """The last id in a cursor of the API's first version. Such a cursor was only this id in Base64. None: the cursor
+    has another form."""
     try:
         last_id = base64.b64decode(cursor.encode(), b"-_", validate=True).decode()
     except (binascii.Error, UnicodeError, ValueError):

@@ -10,7 +10,8 @@ from spreader.contract.events import ProfileState
 
 LaneFilter = Literal["ok", "limited", "blocked"]
 UNKNOWN = "ok"
-"""A profile without a published state is new, so its lane is open."""
+"""The state of the open lane of a profile without a published state. Such a profile is new, so nothing has closed its
+lane."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,8 @@ def listed(
     after: str | None,
     limit: int,
 ) -> list[ListedProfile]:
-    """The first `limit` profiles after a place. `states`: the published states, by which profiles are chosen."""
+    """The first `limit` wanted profiles after the place `after`. `states`: the published states, by which the profiles
+    are chosen."""
     first_package, _, last_profile = (after or "").partition(" ")
     profiles = (
         ListedProfile(profile.profile_id, package.package_id)

@@ -168,8 +168,8 @@ class ProfileEndpoints:
     async def _page(
         self, response: Response, page: PageRequest, wanted: ProfileFilter, package_id: str | None
     ) -> dict[str, Any]:
-        """One page of states. The published states choose the profiles, so that only the profiles of the page are
-        computed. A profile whose state has changed since then is left out."""
+        """One page of states. Profiles are chosen by their published states, so that only the current states of this
+        page must be computed. A profile is left out if its current state does not match the filter any more."""
         packages = [package for package in self.config.packages() if package_id in (None, package.package_id)]
         profiles = listed(packages, self.published, wanted, page.after, page.read_limit)
         shown = {profile.profile_id: profile.package_id for profile in profiles[: page.limit]}

@@ -58,8 +58,8 @@ def history(
 ) -> Statement:
     """The statement of the history, with its parameters. `after`: the key of the last row of the previous page.
 
-    If one profile or a row for each profile is requested, it reads the tables of profiles. Otherwise it reads the
-    smaller tables of packages.
+    The statement reads the tables of profiles if one profile or a row for each profile is requested. Otherwise it reads
+    the smaller tables of packages.
     """
     of_profiles = each_profile or profile is not None
     table = f"{'' if of_profiles else 'package_'}{'minute' if span.step == 'minute' else 'hour'}"
@@ -93,8 +93,8 @@ FROM counted FULL JOIN failed USING (moment{who}) {later} ORDER BY moment{who} L
 def report(of: ReportKind, span: ReportRange, package: str | None, after: str | None, limit: int) -> Statement:
     """The statement that sums up each profile, package or message, with its parameters.
 
-    `after`: the last id of the previous page. In a list of messages, it is the `place` of that page's last row. Raises
-    ValueError if it is not a place.
+    `after`: the last id of the previous page. For messages, `after` is the `place` of that page's last row instead.
+    Raises ValueError if the `place` is not valid.
     """
     if of == "messages":
         return _messages(span, package, after, limit)
@@ -136,8 +136,9 @@ _IS_FIRST_ROW = """(
         SELECT (first.profile_id, first.lane) = (message.profile_id, message.lane)
         FROM stats.message AS first WHERE first.message_id = message.message_id
         ORDER BY first.first_at, first.profile_id, first.lane LIMIT 1)"""
-"""A message has a row for each profile and lane. This is not written as NOT EXISTS, because Postgres could then compare
-all messages of the span with all others, and not only the few rows that a page needs."""
+"""A message has a row for each profile and lane. This condition holds for its first row. It is not written as NOT
+EXISTS, because Postgres might then compare all messages of the span with each other. A page needs only a few of
+them."""
 _MESSAGES = f"""
 SELECT to_char(page.first_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US') || ' ' || page.message_id AS place,
        counted.*

@@ -1,4 +1,5 @@
-"""Stream place: up to where a listener of the event stream has everything. It is the id of an event."""
+"""Stream place: the point up to which a listener of the event stream has everything. It is sent as the id of an
+event."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -6,7 +7,7 @@ from typing import Self
 
 _POSITION_MAX = 2**62
 _YEAR_MIN = 2000
-"""No event is older. This keeps sums with the time within the range of `datetime`."""
+"""No event is from an earlier year. With an earlier time, a computation could leave the range of `datetime`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +23,8 @@ class StreamPlace:
 
     @classmethod
     def parse(cls, event_id: str | None) -> Self | None:
-        """The place that an event id names. None: the id is missing or has another form, such as that of an older
-        version, so the listener gets everything."""
+        """The place that an event id names. None: the id is missing, or it has another form, as in an older version.
+        Then the listener gets everything."""
         time, _, position = (event_id or "").partition("/")
         if not (position.isascii() and position.isdigit() and len(position) <= len(str(_POSITION_MAX))):
             return None

@@ -1,7 +1,7 @@
 """Alert: a condition of a profile that a person should know about, from raised to cleared.
 
-One incident gives one alert, and one cut of the limits if its kind is in `CUTTING`. While a sign comes and goes, it is
-the same incident. The incident ends when the sign has been gone for `quiet_for(kind)`.
+One incident raises one alert. If the kind of the alert is in `CUTTING`, the incident also cuts the limits once. While a
+sign comes and goes, the incident stays the same. The incident ends when the sign has been gone for `quiet_for(kind)`.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -58,10 +58,10 @@ def alert_reasons(
     signalled_at: datetime,
     now: datetime,
 ) -> dict[str, AlertReason]:
-    """The reasons that are present, and those of closures that ended.
+    """The reasons that are present, and the closures that have already ended.
 
     `open_alerts`: the kinds of open alerts. `signalled_at`: the start of the newest closure that an earlier evaluation
-    has seen. Of the closures that ended, only the newer ones are reasons.
+    has seen. A closure that has ended is a reason only if it is a block signal and began after `signalled_at`.
     """
     reasons = {risk.kind: AlertReason("warning", risk.evidence) for risk in risks}
     reasons |= {sign.kind: AlertReason("critical", sign.evidence) for sign in soft}
@@ -89,7 +89,7 @@ def alert_reasons(
 
 
 def weakest(evaluated: Health) -> str:
-    """What lowers the score most. That is its cap if there is one, and otherwise the component that costs the most
+    """What lowers the score most: the cap, if the score has one. Otherwise it is the component that costs the most
     points."""
     if evaluated.capped_by is not None:
         return evaluated.capped_by
@@ -150,8 +150,8 @@ class NewAlert:
 def since_added(
     open_alerts: Mapping[str, Mapping[str, StoredAlert]], added_at: Mapping[str, datetime]
 ) -> tuple[dict[str, dict[str, StoredAlert]], list[StoredAlert]]:
-    """The open alerts that were raised since their profile was added, by profile and kind, and those of an earlier
-    profile with the same id."""
+    """Two groups of open alerts. The first group was raised since the profile was added, and is returned by profile and
+    kind. The second group concerns an earlier profile with the same id."""
     of_present: dict[str, dict[str, StoredAlert]] = {}
     of_earlier: list[StoredAlert] = []
     for profile_id, alerts in open_alerts.items():
@@ -169,8 +169,8 @@ def differences(
     """The alerts to raise, and the open alerts that change.
 
     An open alert is updated if its evidence is new. If its reason is gone, it becomes quiet. It is cleared when it has
-    been quiet for long enough, and it is no longer quiet when its reason comes back. `open_alerts` and `reasons` are of
-    one profile, by kind.
+    been quiet for long enough, and it is no longer quiet when its reason comes back. `open_alerts` and `reasons` belong
+    to one profile, and their keys are kinds of alerts.
     """
     new = [
         NewAlert(kind, reason.severity, reason.evidence, reason.over_since)

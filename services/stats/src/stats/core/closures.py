@@ -9,12 +9,13 @@ from spreader.contract.events import DeliveryOutcome, Lane, LaneState, ProfileRe
 
 LANES: tuple[Lane, ...] = get_args(Lane)
 FORGIVEN_AFTER = timedelta(days=7)
-"""If a closure begins this long after the end of the last one of its kind, it counts as the first again."""
+"""If a closure begins this long or longer after the previous closure of its kind ended, it counts as the first closure
+again."""
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 Ladder = tuple[timedelta | None, ...]
-"""The length of the first closure, of the second, and so on. The last entry holds for all later closures. None: a
-closure lasts until it is lifted."""
+"""The lengths of the first closure of a kind, of the second closure, and so on. The last entry holds for all later
+closures. None: the closure lasts until it is lifted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,8 @@ CLOSURE_RULES: Mapping[str, ClosureRule] = {
 """`stuck`, `silent` and `cold_sends` are soft signs (`stats.core.soft_signs`). They leave the reply lane open."""
 
 LADDERS_BY_CODE: Mapping[str, Ladder] = {"463": (timedelta(seconds=60), DAY, 7 * DAY)}
-"""463 is the time-lock of linked devices. WhatsApp does not report its length, and each new try makes it longer."""
+"""The ladders of some codes of gateways. With code 463, WhatsApp locks a linked device for a time. WhatsApp does not
+report how long the lock lasts, and each new try makes it last longer."""
 
 TEMPORARY_BANS = frozenset({"402", "101", "102", "103", "104", "106"})
 BAN_STRETCH = 1.5
@@ -61,7 +63,7 @@ class Sign:
     profile_id: str
     kind: str
     lanes: tuple[Lane, ...]
-    """The lanes that the evidence concerns. The rule of its kind decides which of them it closes."""
+    """The lanes that the evidence concerns. The rule of the sign's kind decides which of these lanes are closed."""
     at: datetime
     evidence: str
     until: datetime | None = None
@@ -92,8 +94,8 @@ class Closure:
     """The number of closures of this kind, counted from 1 again after `FORGIVEN_AFTER` without one."""
     evidence: str
     lifted_at: datetime | None = None
-    """When it was lifted; None: it ended by itself, or has not ended. Signs from before that time do not close the lane
-    again: they may be read again later."""
+    """When the closure was lifted. None: it ended by itself, or has not ended. A sign from before this time may be read
+    again later, but it does not close the lane again."""
 
     def in_force(self, now: datetime) -> bool:
         return self.until is None or now < self.until
@@ -196,7 +198,7 @@ def _close_lane(sign: Sign, lane: Lane, ladder: Ladder, known: Closure | None) -
     """The new or changed closure; None when nothing changes.
 
     A sign during a closure does not count as another strike, because it belongs to the same incident. But if the
-    gateway reported a later end with it, the closure lasts until then.
+    gateway reported a later end with the sign, the closure lasts until that end.
     """
     if known is not None and sign.at <= max(known.since, known.lifted_at or known.since):
         return None

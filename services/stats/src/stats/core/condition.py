@@ -85,7 +85,8 @@ def _factor(before: LimitFactor, reasons: AlertReasons, open_alerts: Collection[
 
 
 def _signalled_at(before: Condition, evidence: Evidence) -> datetime:
-    """The start of the newest block signal. It is not `now`, because a closure may be reported after it began."""
+    """The start of the newest block signal. `now` would be too late: a closure that began before `now` may be reported
+    after `now`."""
     since = (closure.since for closure in evidence.closures if closure.kind in BLOCK_SIGNALS)
     return max((before.signalled_at, *since))
 

@@ -27,7 +27,7 @@ class ContactHistory:
     asked_by: str | None = None
     """The message id of the open message at `asked_at`."""
     opened_at: datetime | None = None
-    """When the recipient became a new contact. None if it is not a new contact, or if it has answered."""
+    """When the recipient became a new contact. None if the recipient is not a new contact, or has answered."""
     receives: bool = False
     """Whether any message was delivered to the recipient."""
 
@@ -53,7 +53,8 @@ class CustomerAnswer:
 def after_open_message(
     contact: ContactHistory, at: datetime, message_id: str
 ) -> tuple[ContactHistory, CustomerAnswer | None]:
-    """The history after an open message, and its answer if stats has read that answer already."""
+    """The history after an open message. If stats has already read the answer to this message, the answer is returned
+    too."""
     opened_at = at if contact.is_new(at) else contact.opened_at
     asked_at, asked_by = contact.asked_at, contact.asked_by
     if asked_at is None:

@@ -21,7 +21,7 @@ class RawEvidence:
     """The sums and recent sends of one profile, as the tables have them. A missing sum is 0."""
 
     lately: Mapping[str, int] = field(default_factory=dict[str, int])
-    """Sums of the last 24 hours, unless the name has another window (`…_25h_to_1h_ago`)."""
+    """Sums of the last 24 hours. A name such as `…_25h_to_1h_ago` names another window."""
     before: Mapping[str, int] = field(default_factory=dict[str, int])
     """Sums from 7 days ago until 25 hours ago."""
     failures: Mapping[str, int] = field(default_factory=dict[str, int])
@@ -42,7 +42,7 @@ def assemble_evidence(
     now: datetime,
 ) -> Evidence:
     """The evidence of a profile. `stuck_after`: the wall time after which a missing acknowledgement is evidence. None:
-    it never is."""
+    a missing acknowledgement is never evidence."""
     lately, before, recent = raw.lately, raw.before, raw.recent
     faults = sum(count for failure, count in raw.failures.items() if failure in PROFILE_FAULTS)
     invalid, sent = raw.failures.get("recipient", 0), lately.get("sent", 0)

@@ -38,7 +38,7 @@ Band = Literal["good", "warning", "paused"]
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """A pause of the open lane by health. `since` None: not paused."""
+    """A pause of the open lane by health. If `since` is None, the lane is not paused."""
 
     since: datetime | None = None
 

@@ -1,4 +1,4 @@
-"""Package summary: the figures of all profiles of a package together, for the package metrics."""
+"""Package summary: the figures of all profiles of a package together, for the package metrics and the API."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ LaneStatus = Literal["ok", "limited", "blocked", "unknown"]
 OTHERS = "(others)"
 """The common label value of all packages that are not among the largest ones."""
 COUNTED = ("sent_open", "sent", "delivered", "read", "failed", "received", "answered", "new_contacts")
-"""The counts of the last 24 hours that are shown, as fields of `spreader.contract.events.Counts`."""
+"""The counts that are shown. The names are fields of `spreader.contract.events.Counts`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +21,10 @@ class PackageSummary:
     counts: Mapping[str, int]
     """The counts of the last 24 hours, by the names in `COUNTED`."""
     hour_counts: Mapping[str, int]
-    """The same counts of the last hour."""
+    """The counts of the last hour, by the same names."""
     allowed: int
-    """How many open messages in 24 hours the profiles' limits allow, after their limit factors."""
+    """How many open messages the profiles may send in 24 hours. It is the sum of their daily limits, each multiplied by
+    the limit factor of the profile."""
     healths: Sequence[int]
 
 

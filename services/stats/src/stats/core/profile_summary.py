@@ -17,7 +17,7 @@ PackageOfProfile = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class ProfileRecords:
-    """The stored records about some profiles, by profile. A profile without an entry has none."""
+    """The stored records about some profiles. The keys are profile ids. A profile without a record has no entry."""
 
     windows: Mapping[str, Windows] = field(default_factory=dict[str, Windows])
     closures: Mapping[str, Sequence[Closure]] = field(default_factory=dict[str, Sequence[Closure]])

@@ -19,7 +19,7 @@ class RecentSend:
     lane: Lane
     at: datetime
     age: timedelta
-    """How long ago stats learned of it, in wall time."""
+    """How long ago stats learned of the message, in wall time."""
     waits: bool
     """Whether it has neither an acknowledgement nor a failure."""
     delivered: bool = False
@@ -56,7 +56,8 @@ class RecentSends:
         return sum(1 for _ in takewhile(lambda send: not send.delivered, due))
 
     def of_hour(self, now: datetime, is_new: bool) -> HourResults:
-        """The results of the last hour's messages to new contacts (if `is_new`), or of those to other contacts."""
+        """The results of the last hour's messages. If `is_new`, only messages to new contacts count, and otherwise only
+        messages to other contacts."""
         sends = [send for send in self.sent if send.at > now - HOUR and send.is_new is is_new]
         return HourResults(sum(send.failed for send in sends), sum(send.delivered for send in sends))
 

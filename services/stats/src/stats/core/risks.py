@@ -1,4 +1,4 @@
-"""Risk: a sending habit that gets accounts blocked. It is found before an account is blocked."""
+"""Risk: a sending habit that gets accounts blocked. It can be seen before an account is blocked."""
 
 import statistics
 from collections.abc import Callable, Mapping

@@ -112,7 +112,7 @@ def countable(outcomes: Iterable[DeliveryOutcome]) -> list[DeliveryOutcome]:
 
 
 def refusals(outcomes: Iterable[DeliveryOutcome]) -> list[DeliveryOutcome]:
-    """The refused tries after which the delivery went on, or ended in another status than failed."""
+    """The outcomes of refused tries after which the delivery went on, or ended with another status than `failed`."""
     return [
         outcome
         for outcome in outcomes
@@ -169,8 +169,9 @@ _UNCOUNTED = CountedDelivery()
 
 
 def count_contacts(tally: Tally, contacts: Mapping[ContactKey, ContactHistory]) -> Tally:
-    """Add what `tally.sent` and `tally.delivered` change for their contacts: the new contacts, and the answers that
-    stats read before the open message that they answer. `contacts`: the stored histories of `tally.contact_keys`."""
+    """Count the new contacts of the outcomes in `tally.sent`. Also count the answers that stats read before the open
+    messages that they answer. The changed histories are kept in `tally.contacts`. `contacts`: the stored histories of
+    `tally.contact_keys`."""
     tally.contacts.update({key: contacts.get(key, ContactHistory()) for key in tally.contact_keys})
     for outcome in tally.sent:
         key = _contact_key(outcome)

@@ -15,8 +15,9 @@ from stats.counting.sql_closures import lock_closures, save_closures
 @dataclass(frozen=True, slots=True)
 class LaneClosures:
     same_holder: Callable[[str, datetime], frozenset[str]]
-    """Returns the profiles that had the same holder as a profile at a time, including itself. So evidence that is read
-    again later does not concern a profile that joined the holder since then."""
+    """Returns the profiles that had the same holder as the given profile at the given time. The given profile is among
+    them. The time is needed because old evidence may be read again. Such evidence does not concern a profile that
+    joined the holder later."""
     added_at: Callable[[Collection[str]], Mapping[str, datetime]]
     """Returns when each of these profiles was added."""
 
@@ -51,7 +52,8 @@ class LaneClosures:
         return same_holder if CLOSURE_RULES[sign.kind].of_holder else same_holder & {sign.profile_id}
 
     def _lifts_of_holders(self, lifts: Iterable[Lift]) -> list[Lift]:
-        """The given lifts. If a kind concerns the whole holder, every other profile of that holder gets a lift too."""
+        """The given lifts, and lifts for the other profiles of the same holder. The other profiles are lifted only from
+        the kinds that concern the whole holder."""
         spread: list[Lift] = []
         for lift in lifts:
             spread.append(lift)

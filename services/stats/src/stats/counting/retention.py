@@ -1,7 +1,8 @@
 """Retention: how long stats keeps its rows.
 
-The age of counts is system time. The other rows detect repeats, and match later receipts and answers. Their age is wall
-time, because repeats, receipts and answers come from real machines and people.
+The age of counts is measured in system time. The other rows are there to detect repeats, and to match later receipts
+and answers. Their age is measured in wall time, because repeats, receipts and answers come from real machines and
+people.
 """
 
 from datetime import timedelta
@@ -10,12 +11,12 @@ from spreader.runtime.retention import OldRows
 
 MINUTES_KEPT = timedelta(days=14)
 REPEATS_KEPT = timedelta(days=15)
-"""A gateway repeats its webhook calls for up to a week, and Kafka keeps their records for another."""
+"""A gateway repeats its webhook calls for up to a week, and Kafka keeps the records of these calls for another week."""
 RECEIPTS_KEPT = timedelta(days=35)
 """A phone that was off for a month still sends its receipts."""
 CONTACTS_KEPT = timedelta(days=71)
-"""A customer's message need not count as an answer when the last message between the profile and this customer is older
-than 70 days. `touched_at` may be a day too early."""
+"""When a profile and a customer have exchanged no message for 70 days, a message of the customer need not count as an
+answer. One more day is needed because `touched_at` may be a day too early."""
 
 _MINUTES = ("minute", "minute_failure", "package_minute", "package_minute_failure")
 _HOURS = ("hour", "hour_failure", "package_hour", "package_hour_failure")

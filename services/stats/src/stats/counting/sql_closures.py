@@ -30,7 +30,8 @@ class AccountStatusRow:
     """The decoded JSON of a `Quota`, or None."""
 
     def status_since(self, added_at: datetime) -> AccountStatus:
-        """The reports since then. Earlier ones are of an earlier profile with the same id."""
+        """The values reported since the profile was added. Earlier values concern an earlier profile with the same
+        id."""
 
         def is_later(at: datetime | None) -> bool:
             return at is not None and at >= added_at

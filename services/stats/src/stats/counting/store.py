@@ -1,4 +1,4 @@
-"""Count store: saves the counts of a batch in one transaction, and reads the rolling windows over them."""
+"""Count store: saves the counts of a batch in one transaction, and reads the counts of rolling windows."""
 
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -58,12 +58,14 @@ class CountTransaction:
         return [record.event for record in await self.deduplicator.unseen(self.connection, batch)]
 
     async def without_erased(self, events: Sequence[P], facts: Sequence[Fact]) -> list[P]:
-        """The events, which count as before. Those about persons who were erased after the event do not name them."""
+        """The same events. If a person was erased after an event, the event still counts, but the person's number is
+        removed from it."""
         erased = await self.erasures.are_erased(self.connection, facts)
         return [_anonymous(event) if is_erased else event for event, is_erased in zip(events, erased, strict=True)]
 
     async def lock_deliveries(self, outcomes: Sequence[DeliveryOutcome]) -> dict[str, CountedDelivery]:
-        """What is already counted of these deliveries. Their rows, new ones too, are locked until the commit."""
+        """What is already counted of these deliveries. Missing rows are created, and all rows of the deliveries are
+        locked until the commit."""
         deliveries = {"deliveries": sorted({outcome.delivery_id for outcome in outcomes})}
         await self.connection.execute(sql.ENSURE_DELIVERIES, deliveries)
         locked = fetched(CountedDeliveryRow, await self.connection.execute(sql.LOCK_DELIVERIES, deliveries))
@@ -86,7 +88,8 @@ class CountTransaction:
         return [message for key, message in by_id.items() if key in new]
 
     async def lock_contacts(self, keys: Collection[ContactKey]) -> dict[ContactKey, ContactHistory]:
-        """The histories of these contacts. Their rows, new ones too, are locked until the commit."""
+        """The histories of these contacts. Missing rows are created, and all rows of the contacts are locked until the
+        commit."""
         if not keys:
             return {}
         parameters = arrays(ContactKeyRow, [ContactKeyRow(*key) for key in sorted(keys)])

@@ -1,4 +1,4 @@
-"""Byte sink: a file that only keeps what was written since somebody took it."""
+"""Byte sink: a file in memory that keeps the written bytes until somebody takes them."""
 
 import io
 from typing import Any

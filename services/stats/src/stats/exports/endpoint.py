@@ -46,7 +46,7 @@ COLUMNS: Mapping[ExportKind, Columns] = {
 
 
 class ExportEndpoint:
-    """`engine`: a pool of its own, so that exports never take the connections that counting needs."""
+    """`engine`: a pool of connections only for exports, so that they never take the connections that counting needs."""
 
     def __init__(self, engine: AsyncEngine, slots: ExportSlots, clock: Now, page_rows: int = PAGE_ROWS) -> None:
         self._engine = engine
@@ -114,7 +114,7 @@ class ExportEndpoint:
     async def _file(
         self, form: Format, columns: Columns, pages: AsyncGenerator[Rows], show: ShownRow
     ) -> AsyncGenerator[bytes]:
-        """The bytes of the file, made in a thread, so that a large file does not block other requests."""
+        """The bytes of the file. A thread makes them, so that a large file does not block other requests."""
         with self._slots.take(), closing(await asyncio.to_thread(file_writer, form, columns)) as writer:
 
             def write(rows: Rows) -> bytes:

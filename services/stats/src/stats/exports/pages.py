@@ -1,4 +1,4 @@
-"""Pages: the rows of an export, one page after the other. Between two pages the export holds no connection."""
+"""Pages: the rows of an export, one page after the other. Between two pages the export holds no database connection."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
@@ -17,8 +17,8 @@ HistoryPage = Callable[[ReportRange, HistoryKey | None], Statement]
 async def pages_by_id(
     read: ReadPage, rows_max: int, statement_after: Callable[[str | None], Statement], id_column: str
 ) -> AsyncGenerator[Rows]:
-    """The pages of rows that have an id. `statement_after` returns the statement of the page after an id, which has at
-    most `rows_max` rows."""
+    """The pages of rows that have an id. `statement_after` takes the last id of a page, and returns the statement that
+    reads the next page. A page has at most `rows_max` rows."""
     after: str | None = None
     while True:
         rows = await read(statement_after(after))
@@ -34,7 +34,8 @@ async def pages_by_time(
     span: ReportRange,
     statement_of: HistoryPage,
 ) -> AsyncGenerator[Rows]:
-    """The pages of a history. `statement_of` returns the statement of the rows in a range, after a key."""
+    """The pages of a history. `statement_of` takes a time range and the key of the last row that was read. It returns
+    the statement that reads the next rows of the range."""
     after: HistoryKey | None = None
     piece = first_slice(span)
     while piece is not None:

@@ -1,7 +1,7 @@
-"""Slices: the pieces of a time span from which an export of the history reads its pages.
+"""Slices: the pieces of a time span. An export of the history reads each page from one slice.
 
-A page is the next rows of one slice. So the database reads only a small part of a large table for each page. A slice is
-longer where the history has few rows.
+So the database reads only a small part of a large table for each page. A slice is longer where the history has few
+rows.
 """
 
 from dataclasses import dataclass, replace
@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 from stats.core.report_range import ReportRange, Step
 
 EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
-"""Nothing was counted before or after. These bounds keep all slices within the times that Python can compute with."""
+"""No count is from an earlier or a later time. These bounds keep all slices within the times that Python can compute
+with."""
 _LENGTHS: dict[Step, timedelta] = {
     "minute": timedelta(minutes=1),
     "hour": timedelta(hours=1),
@@ -21,11 +22,12 @@ _LENGTHS: dict[Step, timedelta] = {
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """`range` contains only whole steps of the history, except at the beginning and the end of the whole span."""
+    """`range` contains whole steps of the history. Only the first and the last step of the whole span may be
+    incomplete."""
 
     range: ReportRange
     steps: int
-    """The number of its steps."""
+    """The number of steps in `range`. At the end of the span, `range` may have fewer."""
 
 
 def first_slice(span: ReportRange) -> Slice | None:
@@ -36,8 +38,8 @@ def first_slice(span: ReportRange) -> Slice | None:
 def next_slice(span: ReportRange, slice_: Slice, last: datetime | None) -> Slice | None:
     """The slice of the next page. None if all rows were read.
 
-    `last`: the step of the last row of the page, if the page was full. Then the next page begins with the rows after
-    it, of the same step or of a later one.
+    `last`: the step of the page's last row if the page was full, and otherwise None. After a full page, the next slice
+    begins at this step again, because the step may have more rows.
     """
     if last is None:
         return _slice(span, slice_.range.end, slice_.steps * 2)
@@ -53,7 +55,8 @@ def _slice(span: ReportRange, start: datetime, steps: int) -> Slice | None:
 
 
 def _after(span: ReportRange, start: datetime, steps: int, latest: datetime) -> datetime:
-    """The end of this number of steps. At most about `latest`."""
+    """The time when this number of steps has passed since `start`. The number is reduced so that the time is at most
+    about one step after `latest`."""
     steps = min(steps, (latest - start) // _LENGTHS[span.step] + 1)
     if span.step != "day":
         return start + steps * _LENGTHS[span.step]
@@ -63,7 +66,7 @@ def _after(span: ReportRange, start: datetime, steps: int, latest: datetime) -> 
 
 
 def _start_of(span: ReportRange, moment: datetime) -> datetime:
-    """The first time that belongs to this step."""
+    """The time at which the step of `moment` begins."""
     if span.step != "day":
         return moment
     zone = ZoneInfo(span.zone)

@@ -1,4 +1,4 @@
-"""Slots: how many exports an instance writes at a time, and how many of them work at the same moment."""
+"""Slots: how many exports of an instance may run, and how many of these may read or write at the same moment."""
 
 import asyncio
 from collections.abc import Generator
@@ -12,8 +12,9 @@ RETRY_AFTER_SECONDS = 30
 
 
 class ExportSlots:
-    """An export has a slot from its first to its last byte, however slowly its client reads. `turn` is held only while
-    a page is read and written: as many exports as there are connections work at the same moment."""
+    """An export has a slot from its first to its last byte, however slowly its client reads. It holds `turn` only while
+    it reads a page from the database, or writes the page to the file. So at most `connections` exports do this at the
+    same moment."""
 
     def __init__(self, exports_max: int, connections: int) -> None:
         self._max = exports_max

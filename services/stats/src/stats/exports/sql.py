@@ -1,7 +1,8 @@
-"""SQL: the pages of exports. Each has at most `PAGE_ROWS` rows, and begins after the last row of the page before.
+"""SQL: the pages of exports. Each page has at most `PAGE_ROWS` rows, and begins after the last row of the previous
+page.
 
-Pages are ordered by a key that never changes. So an export has each row exactly once that existed when it began, even
-if rows are counted meanwhile.
+Rows are ordered by a key that never changes. So each row that existed when an export began is in the file exactly once,
+even if new rows are added meanwhile.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,7 +27,8 @@ async def read_page(engine: AsyncEngine, statement: Statement) -> Sequence[dict[
 
 
 def messages_page(span: ReportRange, package: str | None, after: str | None, limit: int) -> Statement:
-    """The statement, with its parameters, of the messages whose first count is in the span, the newest id first.
+    """The statement, with its parameters, that reads one page of messages, the newest id first. It reads the messages
+    whose first count is in the span.
 
     It does not order by the time of the first count, because a late event can change this time.
     """
@@ -37,15 +39,16 @@ def messages_page(span: ReportRange, package: str | None, after: str | None, lim
 def alerts_page(
     span: ReportRange, package: str | None, profile: str | None, after: str | None, limit: int
 ) -> Statement:
-    """The statement, with its parameters, of the alerts that were raised in the span, the oldest first."""
+    """The statement, with its parameters, that reads one page of the alerts that were raised in the span, the oldest
+    first."""
     filters = {"package_id = :package": package, "profile_id = :profile": profile, "alert_id > :after": after}
     parameters = _parameters(span, package=package, profile=profile, after=after, limit=limit)
     return text(_ALERTS.format(filters=_of(filters))), parameters
 
 
 def _of(filters: Mapping[str, str | None]) -> str:
-    """The conditions whose values are given. If a statement contained the others too, Postgres might choose a plan
-    without the index of the package."""
+    """The conditions whose values are given. The others are left out, because Postgres might otherwise choose a plan
+    that does not use the index of the package."""
     return "".join(f" AND {condition}" for condition, value in filters.items() if value is not None)
 
 

@@ -21,7 +21,7 @@ SHEET_BYTES_MAX = 1_500_000_000
 CELL_CHARACTERS_MAX = 32_767
 """Excel refuses a file with a longer text in a cell."""
 EPOCH = datetime(1899, 12, 30, tzinfo=UTC)
-"""A spreadsheet stores a time as the days since then."""
+"""A spreadsheet stores a time as the number of days since this date."""
 
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
 """Characters that XML cannot contain or would change, and a `_` that would begin an escaped character."""
@@ -113,7 +113,7 @@ def _escaped(match: re.Match[str]) -> str:
 
 
 def _index(sheets: int) -> dict[str, str]:
-    """The other files of the archive by name: they say which sheets it has."""
+    """The other files of the archive, by name. They say which sheets the archive has."""
     numbers = range(1, sheets + 1)
     named = "".join(f'<sheet name="Sheet{n}" sheetId="{n}" r:id="rId{n}"/>' for n in numbers)
     targets = {n: ("worksheet", f"worksheets/sheet{n}.xml") for n in numbers} | {sheets + 1: ("styles", "styles.xml")}

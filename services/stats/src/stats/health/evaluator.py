@@ -35,7 +35,7 @@ TURN_SECONDS = 2.0
 AT_ONCE_MAX = 200
 FAILED_AT_ONCE_MAX = 20
 ALONE_SECONDS = 30.0
-"""How long a turn evaluates profiles one by one. The remaining profiles wait for the next turn."""
+"""For how long a turn evaluates profiles one by one. The remaining profiles wait for the next turn."""
 AGAIN_SECONDS = 10.0
 """The shortest real time between two evaluations of a profile whose counts keep changing."""
 ALL_EVERY = timedelta(minutes=5)
@@ -79,8 +79,8 @@ class Evaluator:
             self._waiting[profile] = None
 
     def _schedule_added(self) -> None:
-        """Evaluate the profiles that were added since the last turn. An earlier profile with the same id may have open
-        alerts."""
+        """Evaluate the profiles that were added since the last turn. This is needed because an earlier profile with the
+        same id may still have open alerts."""
         added_at = self.config.added_at()
         self.schedule_now(profile for profile, at in added_at.items() if self._added_at.get(profile) != at)
         self._added_at = added_at
@@ -97,7 +97,7 @@ class Evaluator:
         due = [profile for profile in self._waiting if self._evaluated_at.get(profile, before) <= before]
         batch = [profile for profile in due if profile not in self._failed][:AT_ONCE_MAX]
         alone = [profile for profile in due if profile in self._failed][:FAILED_AT_ONCE_MAX]
-        for profile in (*batch, *alone):  # before the evaluation, so that a change meanwhile schedules it again
+        for profile in (*batch, *alone):  # before the evaluation: a change meanwhile schedules the profile again
             self._waiting.pop(profile, None)
         try:
             await self._evaluate(batch, alone, now)
@@ -109,11 +109,11 @@ class Evaluator:
         return 0 if len(due) > AT_ONCE_MAX else TURN_SECONDS
 
     async def _evaluate(self, batch: Sequence[str], alone: Sequence[str], now: datetime) -> None:
-        """Evaluate a batch together. If that fails although Postgres works, its profiles are evaluated one by one. The
-        profiles in `alone`, which failed before, are always evaluated one by one.
+        """Evaluate a batch together. If this fails although Postgres works, the profiles of the batch are evaluated one
+        by one. The profiles in `alone`, which failed before, are always evaluated one by one.
 
-        Raises EvaluationFailed after all other profiles are evaluated. An error of the database server is raised at
-        once.
+        If a profile cannot be evaluated, the others are still evaluated, and then EvaluationFailed is raised. But an
+        error of the database server is raised at once.
         """
         try:
             await self.evaluate(batch, now)

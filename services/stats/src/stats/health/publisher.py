@@ -36,7 +36,7 @@ ALERTS_AT_ONCE_MAX = 1_000
 
 @dataclass
 class StatePublisher:
-    """`published`: the live rows of the table over the compacted topic."""
+    """`published`: the newest published state of each profile, as the table of the compacted topic has it now."""
 
     current_state: CurrentState
     config: StatsConfigCache

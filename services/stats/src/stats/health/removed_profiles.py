@@ -1,8 +1,8 @@
 """Removed profiles: the loop that ends the states and the alerts of profiles that were removed.
 
-The published state of a removed profile is replaced by the state of a new profile, and then by a tombstone. The pacer
-ignores tombstones, so it keeps the state of a new profile. All other services keep no state. So a profile that is made
-again with the same id begins afresh everywhere.
+For a removed profile, the loop first publishes the state of a new profile, and then a tombstone. The pacer ignores
+tombstones, so it keeps the state of a new profile. All other services forget the profile's state. So a profile that is
+added again with the same id begins afresh everywhere.
 """
 
 import time
@@ -37,15 +37,16 @@ class RemovedProfiles:
     bus: RecordBus
     clock: Now
     published: Mapping[str, ProfileState]
-    """The live rows of the newest state of each profile. When this process reads the tombstone of a profile, its row
-    goes away. Until then the profile is ended again in each turn, which changes nothing."""
+    """The live rows of the newest state of each profile. When this process reads the tombstone of a profile, the row of
+    the profile goes away. Until then, each turn ends the profile again, which changes nothing more."""
     _read_alerts_at: float | None = field(default=None, init=False)
 
     async def turn(self) -> float:
         packages = {name: state.package_id for name, state in self.published.items()}
         now = time.monotonic()
         if self._read_alerts_at is None or now - self._read_alerts_at >= ALERTS_EVERY_SECONDS:
-            # An instance that had not read of the removal yet may have raised an alert after the state was gone.
+            # After the state was gone, another instance may have raised an alert, because it had not read of the
+            # removal yet.
             packages = {**await profiles_with_open_alerts(self.engine), **packages}
             self._read_alerts_at = now
         removed = self.config.removed_among(packages)[:AT_ONCE_MAX]

@@ -20,7 +20,7 @@ IN_STATE: Mapping[AlertFilter, str] = {
     "cleared": "cleared_at IS NOT NULL",
     "all": "true",
 }
-"""The condition of each filter. The indexes of open alerts have the condition of `open`."""
+"""The SQL condition of each filter. The indexes of open alerts have the same condition as `open`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ async def count_open_alerts(engine: AsyncEngine) -> dict[tuple[str, str], int]:
 
 
 async def count_open_alerts_of(engine: AsyncEngine, packages: Collection[str]) -> dict[str, int]:
-    """The number of alerts that are not cleared, of each of these packages that has any."""
+    """The number of open alerts of each of these packages. A package without open alerts is left out."""
     async with autocommit(engine) as connection:
         rows = fetched(PackageAlertsRow, await connection.execute(COUNT_OF_PACKAGES, {"packages": list(packages)}))
     return {row.package_id: row.alerts for row in rows}
@@ -152,7 +152,7 @@ ORDER BY alert_id DESC LIMIT CAST(:limit AS int)""")
 
 
 async def last_position(connection: AsyncConnection) -> int:
-    """The position of the alert that was published last. 0: none was."""
+    """The position of the alert that was published last. 0: no alert was published yet."""
     return (await connection.execute(LAST_POSITION)).scalar_one()
 
 

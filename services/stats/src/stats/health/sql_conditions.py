@@ -65,13 +65,14 @@ async def conditions(connection: AsyncConnection, added_at: Mapping[str, datetim
 
 
 async def lock_conditions(connection: AsyncConnection, added_at: Mapping[str, datetime]) -> dict[str, Condition]:
-    """Like `conditions`. All these profiles are locked until the commit, also those without a condition."""
+    """Like `conditions`, but it also locks all these profiles until the commit, even the profiles without a
+    condition."""
     await lock_profiles(connection, added_at)
     return await conditions(connection, added_at)
 
 
 async def lock_profiles(connection: AsyncConnection, profiles: Collection[str]) -> None:
-    """Lock what evaluations find out about these profiles, until the commit."""
+    """Lock these profiles against other evaluations until the commit."""
     await connection.execute(_LOCK, {"profiles": sorted(profiles)})
 
 

@@ -1,4 +1,5 @@
-"""Statements about removed profiles: their alerts are cleared, and what was found out about them is deleted."""
+"""Statements about removed profiles: they clear the alerts of these profiles, and delete what reports and evaluations
+have said about them."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -16,8 +17,8 @@ async def end_profiles(engine: AsyncEngine, removed: Sequence[RemovedProfile], n
     """Clear the open alerts of these profiles, and delete their closures, conditions and reports. Their counts and
     changes stay, as history.
 
-    It locks in the order of the evaluator and of the handlers, which may still work on these profiles in another
-    instance.
+    It locks rows in the same order as the evaluator and the handlers, because these may still work on the same profiles
+    in another instance.
     """
     parameters = arrays(RemovedProfile, sorted(removed, key=lambda row: row.profile_id))
     async with engine.begin() as connection:

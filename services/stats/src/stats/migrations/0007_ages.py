@@ -1,5 +1,5 @@
-"""Ages: btree indexes by age. They replace BRIN indexes, which show the age of a page only roughly: a page in which new
-rows replaced old ones was read in each run."""
+"""Ages: btree indexes by age. They replace BRIN indexes, which show the age of a page only roughly. With them, each run
+of the retention read every page in which new rows had taken the place of old ones."""
 
 from spreader.runtime.migrations.indexes import create_index_concurrently, drop_index_concurrently
 

@@ -1,6 +1,6 @@
 """Quick lists: indexes of open alerts, of the alerts of a profile, of published alerts, and of the newest messages.
 
-A message has a row for each profile and lane. The index `message_first` finds the first of them.
+A message has a row for each profile and lane. The index `message_first` finds the first of these rows.
 """
 
 from spreader.runtime.migrations.indexes import create_index_concurrently, drop_index_concurrently
@@ -17,5 +17,5 @@ def upgrade() -> None:
     create_index_concurrently("stats.message_first", "message (message_id, first_at, profile_id, lane)")
     create_index_concurrently("stats.message_newest", "message (first_at, message_id)")
     create_index_concurrently("stats.message_newest_of_package", "message (package_id, first_at, message_id)")
-    for name in ("message_by_age", "message_package"):  # the two indexes above begin with the same columns
+    for name in ("message_by_age", "message_package"):  # the two new indexes begin with the same columns
         drop_index_concurrently(f"stats.{name}")
