@@ -29,7 +29,8 @@ BARE_REQUESTS = 2_000
 
 
 class RequestRates(NamedTuple):
-    """Requests per second until all responses arrived, and until Kafka had all records."""
+    """Requests per second. `accepted` is measured until all responses have arrived, and `published` until Kafka has all
+    records."""
 
     accepted: float
     published: float

@@ -1,4 +1,4 @@
-"""Bare hop: a process that copies each record from one topic to another. A reply takes three hops."""
+"""Bare hop: a process that copies each record from one topic to another. A reply passes three such hops."""
 
 import asyncio
 import sys

@@ -29,7 +29,8 @@ class BareProducer:
 
     async def run(self) -> float:
         """Starts a process that publishes the records. Returns recipients per second, measured until Kafka has
-        acknowledged all published records. After `seconds_max`, no new window begins."""
+        acknowledged all published records. The process publishes windows of `PUBLISH_WINDOW` records. It begins no new
+        window after `seconds_max`."""
         return await child.ask("bench.bare_producer", asdict(self), self.seconds_max + GRACE_SECONDS)
 
 

@@ -1,4 +1,4 @@
-"""Child: a Python process that the bench starts, so that the measuring takes no time from what is measured."""
+"""Child: a Python process that the bench starts, so that measuring does not slow down the program that is measured."""
 
 import asyncio
 import json

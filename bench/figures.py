@@ -20,8 +20,8 @@ class Pair(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """The result is the median of the rounds' ratios. So a disturbance of the machine hardly matters, because it
-    affects both measurements of a round alike, or affects only one round."""
+    """The result is the median of the rounds' ratios. A disturbance of the machine hardly changes this median. Either
+    it affects both measurements of a round alike, or it affects only one round."""
 
     what: str
     beside: str

@@ -67,7 +67,8 @@ def _request(load: Load, number: int) -> bytes:
 async def send_all(port: int, requests: Iterator[bytes], until: float, answers: Counter[str], expected: int) -> None:
     """Send requests one after the other over one connection, until the monotonic time `until`.
 
-    `answers` counts the responses. Those with the status `expected` have the key "", all others their status and body.
+    `answers` counts the responses. A response with the status `expected` is counted under the key "". Any other
+    response is counted under its status and body.
     """
     reader, writer = await asyncio.open_connection(HOST, port)
     for request in requests:

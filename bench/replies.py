@@ -35,7 +35,8 @@ Schedule = Callable[[SendReply, tuple[str, ...]], Awaitable[list[float]]]
 
 
 class ReplyTimes(NamedTuple):
-    """Milliseconds from the POST of each reply to its response, and to the gateway."""
+    """Milliseconds from the POST of each reply. `answered` is the time until its response, and `at_gateway` the time
+    until the gateway has the reply."""
 
     answered: list[float]
     at_gateway: list[float]
@@ -56,7 +57,7 @@ async def one_by_one(send: SendReply, recipients: tuple[str, ...]) -> list[float
 
 
 async def at_a_rate(send: SendReply, recipients: tuple[str, ...]) -> list[float]:
-    """Send replies at a fixed rate. Returns milliseconds for each, counted from the time at which it was due.
+    """Send replies at a fixed rate. Returns the milliseconds of each reply, counted from the time at which it was due.
 
     Each reply is sent when it is due, even if earlier ones are not finished. So its time includes any wait for them.
     """

@@ -91,9 +91,10 @@ class BenchSystem:
 
 @asynccontextmanager
 async def run_system(tree: Tree = THIS_TREE, settings: Mapping[str, str] | None = None) -> AsyncGenerator[BenchSystem]:
-    """Run a system as long as the block runs. The block begins when the system is ready. Only a failure keeps its log.
+    """Run a system as long as the block runs. The block begins when the system is ready. The log of the system is kept
+    only after a failure.
 
-    `settings`: environment variables of all its processes.
+    `settings`: environment variables of all processes of the system.
     """
     folder = Path(tempfile.mkdtemp(prefix="spreader-bench-"))
     try:

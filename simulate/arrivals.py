@@ -11,13 +11,13 @@ LEVEL_DAYS = 10
 
 Arrival = tuple[datetime, int]
 Pattern = Callable[[datetime, int, Random], Iterator[Arrival]]
-"""Returns the arrivals of a number of days after a midnight: times in order, each with the number of deliveries that
-come then."""
+"""Returns the arrivals of a number of days after a midnight, in order of time. An arrival has a time, and the number of
+deliveries that come then."""
 
 
 def steady(begin: datetime, days: int, rng: Random) -> Iterator[Arrival]:
-    """Deliveries come one by one from 6:00 to 18:00 UTC. On a working day there are about 90, more than can be
-    released, and on other days 35."""
+    """Deliveries come one by one from 6:00 to 18:00 UTC. On a working day about 90 come, which is more than can be
+    released. On other days about 35 come."""
     for day in range(days):
         at, evening = begin + day * DAY + timedelta(hours=6), begin + day * DAY + timedelta(hours=18)
         mean = 12 * 3600 / (90 if day % 7 < 5 else 35)

@@ -8,8 +8,8 @@ from simulate.gaps import Gap
 
 
 def paced_autocorrelation(gaps: Sequence[Gap]) -> float | None:
-    """The autocorrelation of the gaps that no limit made longer. None: limits made too many gaps longer, so the others
-    are not a fair sample."""
+    """The autocorrelation of the gaps that no limit made longer. None: limits made too many gaps longer, so the other
+    gaps are not a fair sample."""
     return autocorrelation([gap for gap in gaps if gap.is_paced]) if is_paced(gaps) else None
 
 

@@ -12,7 +12,8 @@ from spreader.contract.bounds import Bound
 from spreader.contract.configuration import Gap as Settings
 
 RUSH, EVEN, CALM = "over", "exactly", "under"
-"""More than, exactly, or fewer than `rush_over` (10) deliveries of the profile wait."""
+"""RUSH: more than `rush_over` (10) deliveries of the profile wait. EVEN: exactly `rush_over` deliveries wait. CALM:
+fewer wait."""
 PRESSURES = {Settings().rush_factor: RUSH, 1.0: EVEN, Settings().calm_factor: CALM}
 
 
@@ -22,8 +23,8 @@ class Gap:
     """The number of the release that ends the gap. Gaps with successive numbers are adjacent."""
     seconds: float
     queue: str
-    """The class of the queue: RUSH, EVEN or CALM. It is the same at the begin and at the end of the gap. So it was the
-    same in between, because a queue only grows between two releases."""
+    """The class of the queue: RUSH, EVEN or CALM. Only gaps with the same class at their begin and at their end are
+    judged. The class was also the same in between, because a queue only grows between two releases."""
     base_seconds: float
     pressure: float
     tempo: float

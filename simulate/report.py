@@ -57,7 +57,7 @@ def page(fleet: Fleet, studies: Sequence[Study], findings: Sequence[Finding]) ->
 
 
 def numbers(fleet: Fleet, studies: Sequence[Study], findings: Sequence[Finding]) -> str:
-    """JSON with the findings and each profile's single numbers, without its curves."""
+    """JSON with the findings and the single numbers of each profile, without the curves."""
     profiles = [
         {
             "profile": study.profile_id,

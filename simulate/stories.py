@@ -1,4 +1,4 @@
-"""Story: a package and random events that happen to it. The laws of the pacer are checked on its ledger.
+"""Story: a package and random events that happen to it. Tests check the laws of the pacer on the ledger of a story.
 
 All numbers are small, so that windows get full, rests come soon and recipients repeat.
 """

@@ -1,7 +1,7 @@
 """Study: the measures of one profile's year, as numbers that can be added over profiles.
 
-Every measure is computed from the times of the releases. The policy's own factors are used only to isolate the
-effect of one of them.
+Every measure is computed from the times of the releases. The policy's own factors are used only to separate the effect
+of one factor from the effects of the others.
 """
 
 import math

@@ -1,1 +1,2 @@
-"""Collector: the stops by Python's garbage collector in running services, and their memory, with several thresholds."""
+"""Collector: how long Python's garbage collector stops running services, and how much memory they use, with several
+thresholds."""

@@ -57,7 +57,7 @@ CHOICES = (
     Choice((50_000, 20, 100), True),
     Choice(None, True),
 )
-"""The first one is Python's own."""
+"""The first choice is Python's default."""
 CHOSEN = (Choice(THRESHOLDS, True),)
 HEADINGS = (
     "thresholds", "start frozen", "longest (ms)", "in", "of the oldest", "time in all", "memory before (MiB)",
@@ -81,7 +81,7 @@ async def measure(
 
 
 async def _measured(system: BenchSystem, folder: Path, seconds: float, per_second: float) -> dict[str, Any]:
-    """The collections under load, in all services; and the private memory of each service before and after it."""
+    """The collections in all services under load. Also the private memory of each service before and after the load."""
     before = _mebibytes(system)
     times = await RequestLoad(system.ports["ingress"], "reply", per_second, round(seconds * per_second), 0).run()
     until = times.began + seconds

@@ -9,8 +9,8 @@ from aiohttp import web
 
 BEGAN = datetime(2026, 3, 1, 12, tzinfo=UTC)
 CHANGED_SHARE = 0.2
-"""The share of profiles whose figures change each second. In production it is far lower, because 200 profiles that send
-20 messages an hour send about one message a second together."""
+"""The share of profiles whose figures change each second. In production the share is far lower. If 200 profiles send 20
+messages an hour each, they send about one message a second together."""
 
 
 class StubServices:

@@ -19,7 +19,7 @@ _QUERY = re.compile(r"query: (\{.*?\}),\n", re.DOTALL)
 
 @asynccontextmanager
 async def tabs(session: aiohttp.ClientSession, address: str, path: str, count: int) -> AsyncGenerator[list[int]]:
-    """Keep `count` pages open. Yields a list with the number of bytes that each has received so far."""
+    """Keep `count` pages open. Yields a list with the number of bytes that each page has received so far."""
     received = [0] * count
     reading = [asyncio.create_task(_read(session, address, path, received, index)) for index in range(count)]
     try:
@@ -43,7 +43,8 @@ async def _read(session: aiohttp.ClientSession, address: str, path: str, receive
 
 
 async def _load(session: aiohttp.ClientSession, address: str, path: str, received: list[int], index: int) -> None:
-    """Do what NiceGUI's script does (Engine.IO 4, Socket.IO 5). Load the page, then open its socket with its query."""
+    """Do what NiceGUI's script does: load the page, then open a socket with the query that the page contains. The
+    protocols are Engine.IO 4 and Socket.IO 5."""
     async with session.get(address + path) as page:
         match = _QUERY.search(await page.text())
     if match is None:

@@ -1,2 +1,2 @@
-"""Pacer: benchmarks of its queue and release loop with 10,000 and 1,000,000 held deliveries. Its peers, two task queues
-of others, are measured too."""
+"""Pacer: benchmarks of the pacer's queue and release loop with 10,000 and 1,000,000 held deliveries. Two task queues of
+other projects, called its peers, are measured too."""

@@ -82,7 +82,7 @@ def tree_mebibytes(pid: int) -> float:
 
 @asynccontextmanager
 async def databases() -> AsyncGenerator[Databases]:
-    """Start Postgres in the caller's thread, because the kernel stops it when the thread that started it ends."""
+    """Start Postgres in the caller's thread. The kernel stops Postgres when the thread that started it ends."""
     folder = Path(tempfile.mkdtemp(prefix="spreader-bench-pacer-"))
     postgres = LocalPostgres(folder / "postgres", free_port(), durable=True)
     server = ServerProcess(postgres, folder / "postgres.log")

@@ -29,7 +29,7 @@ WARM_SECONDS_MAX = 60.0
 GRACE_SECONDS = 60.0
 QUIET_DUE_MAX = 20  # due profiles in one pass: about as many as become due while a pass runs
 
-# Makes it look as if every profile had been sending before, so that their next releases are spread at random.
+# Pretends that every profile has released before, so that the next releases of the profiles are spread at random.
 AT_WORK = text("""
 UPDATE pacer.profile SET last_release = clock_timestamp() - random() * interval '120 seconds', look_at = '-infinity'""")
 
@@ -40,8 +40,8 @@ class Lateness:
     seconds: float
 
     async def run(self) -> dict[str, Any]:
-        """Starts a process that releases deliveries and measures how late. Returns milliseconds of lateness, releases a
-        second, and memory."""
+        """Starts a process that releases deliveries and measures how late each release is. Returns milliseconds of
+        lateness, releases a second, and memory."""
         seconds = self.seconds + WARM_SECONDS_MAX + GRACE_SECONDS
         return await child.ask("bench.pacer.lateness", asdict(self), seconds)
 
@@ -49,7 +49,8 @@ class Lateness:
 @dataclass
 class Watch:
     """Records how late releases are. Each pass sets the time of the next look at a profile, and a release is due at
-    this time. The first look at a profile has no such time, so its release does not count."""
+    this time. The time of the first look at a profile was not set by a pass, so a release at this look does not
+    count."""
 
     _due_at: dict[str, datetime] = field(default_factory=dict[str, datetime], init=False)
     _moments: dict[str, datetime] = field(default_factory=dict[str, datetime], init=False)

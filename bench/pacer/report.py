@@ -85,8 +85,9 @@ def _lateness(found: Measurements) -> list[Row]:
 
 
 def beside_the_peers(found: Measurements) -> list[str]:
-    """The lines that compare the pacer with its peers. With 10,000 and with 100,000 held deliveries, the pacer's
-    scheduling rate is its intake rate in the first tenth of the large number."""
+    """The lines that compare the pacer with its peers. The pacer's scheduling rate is its intake rate. For a size of up
+    to a tenth of the large number, it is the rate in the first tenth of the intake. For a larger size, it is the median
+    of all tenths."""
     rows = [("queue", "held", "scheduled/s", "late: median", "p99", "ran in time", "its process", "the server")]
     rows += [_ours(size, found) for size in sorted(found.sizes, key=_held)]
     rows += [_theirs(seen) for seen in found.peers]

@@ -26,8 +26,8 @@ SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND backend_
 
 @dataclass(frozen=True, slots=True)
 class Throughput:
-    """Makes `releases` releases and measures `measured` of them. It leaves out the first `warm` ones, because the
-    process is cold, and the last ones, because few profiles are due.
+    """Makes `releases` releases and measures `measured` of them. It does not measure the first `warm` releases, because
+    the process is still cold. It does not measure the last ones either, because few profiles are due then.
 
     If there are as many releases as profiles, each measured release is the first of its profile in this run.
     """

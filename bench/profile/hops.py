@@ -1,4 +1,4 @@
-"""Hops: the path of a reply in steps, each from one moment that can be seen from outside to the next."""
+"""Hops: the path of a reply in steps. A step begins and ends at a time that can be seen from outside the services."""
 
 import asyncio
 import statistics
@@ -50,8 +50,8 @@ class ReplyPath:
 
 @dataclass(slots=True)
 class HopLoad:
-    """Replies at a fixed rate. What they leave in Kafka and in the send ledger is read only after the last answer, so
-    that this reading does not change the measured times."""
+    """Sends replies at a fixed rate. It reads the records in Kafka and the send ledger only after the last answer, so
+    that reading does not change the measured times."""
 
     system: BenchSystem
     per_second: float

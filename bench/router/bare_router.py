@@ -1,4 +1,5 @@
-"""Bare router: does the least that a router could do. It decodes each request and produces as much output as ours."""
+"""Bare router: does the least that a router could do. It decodes each request and produces as much output as our
+router."""
 
 import asyncio
 import json

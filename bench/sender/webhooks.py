@@ -29,8 +29,8 @@ class Webhooks:
     seconds_max: float
 
     async def run(self) -> float:
-        """Starts a process that posts the webhooks. Returns webhooks per second. Each webhook call reports one delivery
-        as delivered. Raises MeasurementError if one is refused, or if some are not sent within `seconds_max`."""
+        """Starts a process that posts the webhooks. Returns webhook calls per second. Each call reports one delivery as
+        delivered. Raises MeasurementError if a call is refused, or if some calls are not sent within `seconds_max`."""
         answer = await child.ask("bench.sender.webhooks", asdict(self), self.seconds_max + GRACE_SECONDS)
         if answer["refused"]:
             raise child.MeasurementError(f"some webhooks were refused: {answer['refused']}")

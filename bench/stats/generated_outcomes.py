@@ -40,8 +40,8 @@ class GeneratedOutcomes:
         return cls(histories)
 
     def records(self, chance: random.Random, doubled_share: float) -> list[Envelope]:
-        """The records in random order, in which each delivery's own records stay in order. Some records come twice in a
-        row, and some come again later."""
+        """The records of all deliveries, mixed at random. Only the records of the same delivery stay in order. Some
+        records come twice in a row, and some come again later."""
         left = [list(history) for history in self.histories]
         order = [number for number, history in enumerate(left) for _ in history]
         chance.shuffle(order)

@@ -1,1 +1,2 @@
-"""Turns: measures the whole system of this checkout beside that of another commit. One run measures both in turns."""
+"""Turns: compares the whole system of this checkout with the whole system of another commit. One run measures both in
+turns."""

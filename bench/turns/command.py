@@ -27,7 +27,7 @@ class Turns:
     commit: str
     rounds: int
     long_rounds: int
-    """How many of the rounds end with the long load. They are the last ones."""
+    """How many rounds end with the long load. These are the last rounds."""
     lengths: Lengths
 
     async def measure(self, progress: Progress) -> list[Figure]:

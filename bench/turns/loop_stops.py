@@ -8,10 +8,11 @@ WATCH = Path(__file__).parent / "loop_watch"
 
 
 class LoopStop(NamedTuple):
-    """The longest stop within a time. The watch writes a line with these values every second."""
+    """The longest stop of an event loop within a span of time. The watch writes a line with these values every
+    second."""
 
     at: float
-    """The end of this time, by `time.monotonic()`, which all processes of a machine share."""
+    """The end of the span, by `time.monotonic()`, which all processes of a machine share."""
     seconds: float
     worked_seconds: float
     """The longest time within one stop for which the loop's thread had a processor."""

@@ -62,7 +62,7 @@ class Round:
         await asyncio.sleep(PACKAGE_READ_SECONDS)
         await self._first_replies()
         await asyncio.sleep(self.lengths.settle)
-        await self._idle()  # before any load, whose receipts arrive for more than a minute
+        await self._idle()  # before any load, because the receipts of a load arrive for more than a minute
         await self._load("reply", WARM_PER_SECOND, self.lengths.load)
         await asyncio.sleep(self.lengths.settle)
         for rate in REPLIES_PER_SECOND:

@@ -1,6 +1,6 @@
 """Collector watch: sets the garbage collector of this process as the bench says, and writes down each collection.
 
-Python imports a module of this name at the start of each process that has its folder in `PYTHONPATH`.
+Python imports a module of this name at the start of each process whose `PYTHONPATH` contains the module's folder.
 """
 
 import asyncio
@@ -12,12 +12,13 @@ from collections.abc import Callable
 from typing import Any
 
 FOLDER, THRESHOLDS, FREEZE = "BENCH_GC_FOLDER", "BENCH_GC_THRESHOLDS", "BENCH_GC_FREEZE"
-"""Environment variables: the folder of the files; the three thresholds, or nothing for no collector; whether the
-objects of the start are frozen ("1")."""
+"""The names of environment variables. `BENCH_GC_FOLDER` is the folder of the files. `BENCH_GC_THRESHOLDS` has the three
+thresholds. If it is empty, the collector is turned off. If `BENCH_GC_FREEZE` is 1, the objects of the start are
+frozen."""
 
 
 class CollectorWatch:
-    """A line of the file is one collection: when it ended (monotonic), its generation, and its processor time. A
+    """Writes one line for each collection: its end by `time.monotonic()`, its generation, and its processor time. A
     service does nothing else during a collection."""
 
     def __init__(self, file: str) -> None:
@@ -41,14 +42,14 @@ def watch(folder: str) -> None:
     set_threshold = gc.set_threshold
 
     def choose(*_: int) -> None:
-        """Called by the service when it is ready."""
+        """Takes the place of `gc.set_threshold`, which a service calls when it is ready."""
         if chosen := os.environ[THRESHOLDS]:
             set_threshold(*map(int, chosen.split(",")))
         else:
             gc.disable()
 
     def keep_unfrozen() -> None:
-        """Called instead of `gc.freeze`."""
+        """Takes the place of `gc.freeze`, and freezes nothing."""
 
     def run_watched(runner: asyncio.Runner, *runner_arguments: Any, **options: Any) -> Any:
         gc.callbacks.append(CollectorWatch(f"{folder}/{name}-{os.getpid()}").on_collection)

@@ -19,7 +19,7 @@ from bench.pacer.peers.task_log import read_delays
 from spreader.clock import wall_now
 
 PER_SECOND = 60
-AHEAD_SECONDS = 15.0  # from the begin of the scheduling until the first of the tasks that are due soon is due
+AHEAD_SECONDS = 15.0  # how long before the first due time the scheduling of the tasks that are due soon begins
 SETTLE_SECONDS_MAX = 60.0
 GRACE_SECONDS_MAX = 60.0
 STILL_SECONDS = 5.0
@@ -85,8 +85,8 @@ async def measure(peer: Peer, held: int, seconds: float) -> PeerResult:
 
 
 async def _fall_due(peer: Peer, started: Started, file: Path, seconds: float) -> int:
-    """Schedule the tasks that are due soon, and wait until all have run or the time is up. Returns their number. All
-    must be scheduled before the first is due."""
+    """Schedule the tasks that are due soon, and wait until all have run or the time is up. Returns the number of these
+    tasks. Raises MeasurementError if the first task is due before all are scheduled."""
     count = int(PER_SECOND * seconds)
     first = wall_now() + timedelta(seconds=AHEAD_SECONDS)
     due_ats = sorted(first + timedelta(seconds=random.uniform(0, seconds)) for _ in range(count))

@@ -1,7 +1,7 @@
 """Loop watch: writes to a file how long the event loop of this process stops.
 
-Python imports a module of this name at the start of each process that has its folder in `PYTHONPATH`. So the services
-of any commit are watched in the same way.
+Python imports a module of this name at the start of each process whose `PYTHONPATH` contains the module's folder. So
+the services of any commit are watched in the same way.
 """
 
 import asyncio
@@ -20,9 +20,9 @@ LINE_SECONDS = 1.0
 class LoopWatch:
     """Schedules a tick every 20 ms, and measures how late each tick comes.
 
-    A line of the file is one second: when it ended (monotonic), its longest delay, and the longest time within one
-    delay for which the loop's thread had a processor. In the rest of a delay, the thread waited, for example because
-    other processes used all processors.
+    Writes one line for each second. The first number is the end of the second by `time.monotonic()`. The next number is
+    the longest delay of a tick. The last number is the longest time within one delay for which the loop's thread had a
+    processor. In the rest of a delay, the thread waited, for example because other processes used all processors.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, file: str) -> None:

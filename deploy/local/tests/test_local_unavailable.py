@@ -21,7 +21,8 @@ def test_the_output_of_a_tool_is_shortened_to_one_line() -> None:
 
 @pytest.mark.timeout(60)
 def test_without_java_and_network_one_line_is_printed_and_no_file_is_left(tmp_path: Path) -> None:
-    """No program is on the PATH, and uv is offline with an empty cache: no Java, no wheel, no in-memory broker."""
+    """No program is on the PATH, and uv is offline with an empty cache. So there is no Java, no wheel and no in-memory
+    broker."""
     (tmp_path / "cache" / f"kafka-{KAFKA_VERSION}").mkdir(parents=True)
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("SPREADER_")},

@@ -10,8 +10,8 @@ from local.view import View
 
 
 def setup() -> int:
-    """Download Kafka, so that `make up` and the tests need not. Returns 0 even after a failure, because `make up`
-    reports it later."""
+    """Download Kafka, so that `make up` and the tests need not download it. Returns 0 even if the download fails,
+    because `make up` reports the failure later."""
     try:
         prepare_kafka()
     except Unavailable as reason:

@@ -21,7 +21,7 @@ CUSTOMERS = 3
 CONVERSATION_SECONDS, CONVERSATION_POLL_SECONDS = 10.0, 0.1
 WATCH_SECONDS = 45.0
 POLL_SECONDS = 1.0
-UNCHANGED_POLLS_MAX = 12  # polls without a change; after these, the rest only waits for its release time
+UNCHANGED_POLLS_MAX = 12  # after these polls without a change, the remaining deliveries wait for their release times
 _NOT_FINAL = ("held", "released")
 
 
@@ -51,8 +51,8 @@ async def _demo(settings: LocalSettings, view: View) -> None:
 
 
 def _address(settings: LocalSettings, service: str) -> str:
-    """A service's address. It comes from the environment (for a system in containers), or else from the files of the
-    system in this home."""
+    """A service's address. For a system in containers, the environment has the address. Otherwise it is read from the
+    files of the system in this home."""
     address = os.environ.get(f"SPREADER_{service.upper()}_URL")
     if address:
         return address

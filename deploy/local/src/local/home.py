@@ -51,9 +51,10 @@ class LocalHome:
                 self._running.unlink(missing_ok=True)
 
     def clock(self, wall: datetime, speed: float, given: str | None = None) -> Clock:
-        """The `given` clock, or else one that continues where the last run ended, at `speed`.
+        """The clock of this run. It is the `given` clock, or else a clock that continues where the last run ended, at
+        `speed`.
 
-        It is saved for the next run.
+        The clock is saved for the next run. Raises Unavailable if it would set the time back.
         """
         last = self._last_clock()
         clock = continued_clock(last, wall, speed) if given is None else Clock.parse(given)
@@ -74,7 +75,7 @@ class LocalHome:
         return self._kept_secret("internal.token")
 
     def _kept_secret(self, name: str) -> str:
-        """A secret that is created at the first start. Only its owner can read its file."""
+        """A secret that is created at the first start. Only the user who started the system can read the file."""
         file = self.folder / name
         try:
             descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

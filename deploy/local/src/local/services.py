@@ -17,7 +17,8 @@ CHECK_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class ServiceEntry:
-    """A service and its usual port. `public`: people open the service, so it must get exactly that port."""
+    """A service and its usual port. `public`: people call this service or open its pages, so it must get exactly its
+    usual port."""
 
     name: str
     port: int

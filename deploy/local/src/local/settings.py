@@ -32,7 +32,8 @@ class LocalSettings(BaseSettings):
     """Keys that encrypt gateway credentials. Not set: `make up` creates a key at the first start and keeps it in the
     home."""
     internal_token: str | None = Field(default=None, repr=False)
-    """Services show it to each other. Not set: `make up` creates one at the first start and keeps it in the home."""
+    """The token that services show to each other. Not set: `make up` creates a token at the first start and keeps it in
+    the home."""
     media_store: str | None = None
     """Where media files are stored. Not set: in the home."""
     kafka_port: Port = 9092
@@ -48,7 +49,7 @@ class LocalSettings(BaseSettings):
 
     @property
     def caller_key(self) -> str:
-        """The key that `make up` and `make demo` show, if `api_key` has several."""
+        """The key that `make up` and `make demo` use. If `api_key` has several keys, it is the first one."""
         return next(iter(split_secrets(self.api_key)), "")
 
     @field_validator("clock")

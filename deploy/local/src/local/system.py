@@ -41,7 +41,7 @@ class LocalSystem:
         await self._start_all(self._service_supervisors, seconds)
 
     async def stop(self) -> None:
-        """Stop the services first, because they finish their work on the servers."""
+        """Stop the services first, because they need the servers to finish their work."""
         await asyncio.gather(*(supervisor.stop(STOP_SERVICES_SECONDS) for supervisor in self._service_supervisors))
         await asyncio.gather(*(supervisor.stop(STOP_SERVERS_SECONDS) for supervisor in self._server_supervisors))
 

@@ -1,4 +1,4 @@
-"""A supervised program is restarted when it dies and gone when it is stopped; no child outlives its parent."""
+"""A supervised program is restarted when it dies, and ends when it is stopped. No child outlives its parent."""
 
 import asyncio
 import io
@@ -55,7 +55,7 @@ async def test_a_killed_program_is_restarted_and_the_log_says_so(tmp_path: Path)
     first = supervisor.pid
     assert first is not None
     os.kill(first, signal.SIGKILL)
-    await _until_marked(script, 2)  # the child writes it; its parent may not know its pid yet
+    await _until_marked(script, 2)  # the child writes the marks, and the supervisor may not know its pid yet
     async with asyncio.timeout(DEADLINE_SECONDS):
         while supervisor.pid in (None, first):
             await asyncio.sleep(0.02)

@@ -1,4 +1,4 @@
-"""The servers of the tests survive `kill -9`: same ports, same data."""
+"""The servers of the tests keep their ports and their data after `kill -9`."""
 
 import asyncpg
 import psutil

@@ -1,4 +1,4 @@
-"""Promtool: from the PATH, else unpacked from Debian's package; else an error says what to do."""
+"""Promtool is taken from the PATH, or else unpacked from Debian's package. If both fail, an error says what to do."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from local.unavailable import Unavailable
 
 @pytest.fixture
 def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The only folder on the PATH, beside an empty cache."""
+    """A folder that is the only one on the PATH. The cache is empty."""
     folder = tmp_path / "programs"
     folder.mkdir()
     monkeypatch.setenv("PATH", f"{folder}")

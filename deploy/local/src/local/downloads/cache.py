@@ -31,7 +31,7 @@ def cache_folder() -> Path:
 
 @contextmanager
 def locked(file: Path) -> Generator[None]:
-    """Hold a lock between processes. The system releases it when a process dies."""
+    """Hold a lock against other processes. If this process dies, the operating system releases the lock."""
     with file.open("a") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield

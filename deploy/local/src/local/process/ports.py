@@ -28,7 +28,8 @@ def is_free(port: int) -> bool:
 
 
 def free_port() -> int:
-    """A port that is free now. No port is returned twice in this process, because its server may start only later."""
+    """A port that is free now. No port is returned twice in this process, because the server for the first one may
+    start only later."""
     for _ in range(ATTEMPTS_MAX):
         port = next(_candidates())
         if is_free(port):
@@ -46,7 +47,8 @@ def _candidates() -> Iterator[int]:
 
 
 async def require_listener(port: int) -> None:
-    """Raise OSError when nothing listens on the port, because Kafka clients would log every failed connection."""
+    """Raise OSError when nothing listens on the port. Call this before a Kafka client connects, because the client
+    would log every failed connection."""
     _, writer = await asyncio.open_connection(HOST, port)
     writer.close()
     await writer.wait_closed()

@@ -93,7 +93,7 @@ def kill_tree(pid: int, seconds: float = 10.0) -> None:
 
 
 def is_alive(process: psutil.Process) -> bool:
-    """Whether the process still runs. A zombie does not: it only waits for its parent to read its exit code."""
+    """Whether the process still runs. A zombie does not run: it only waits until its parent reads its exit code."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

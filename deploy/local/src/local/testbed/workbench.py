@@ -20,7 +20,7 @@ _PREFIX = "spreader-test-"
 
 @dataclass(frozen=True, slots=True)
 class Workbench:
-    """The servers, not started. They keep their ports and data until the folder is deleted."""
+    """The servers, which are not started yet. They keep their ports and data until the folder is deleted."""
 
     kafka: ServerProcess
     postgres: ServerProcess
@@ -55,7 +55,7 @@ def workbench() -> Generator[Workbench]:
     partial = Path(tempfile.mkdtemp(prefix=f".{_PREFIX}"))
     with (partial / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        folder = partial.rename(partial.with_name(partial.name[1:]))  # other runs see it only now, with its lock
+        folder = partial.rename(partial.with_name(partial.name[1:]))  # other runs see the folder only now, locked
         bench = Workbench.within(folder)
         try:
             yield bench
