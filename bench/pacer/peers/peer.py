@@ -19,7 +19,7 @@ from bench.pacer.peers.task_log import read_delays
 from spreader.clock import wall_now
 
 PER_SECOND = 60
-AHEAD_SECONDS = 15.0  # how long before the first due time the scheduling of the tasks that are due soon begins
+AHEAD_SECONDS = 15.0  # the tasks that are due soon are scheduled this long before the first of them is due
 SETTLE_SECONDS_MAX = 60.0
 GRACE_SECONDS_MAX = 60.0
 STILL_SECONDS = 5.0

@@ -34,9 +34,9 @@ DELETE_EVERY_SECONDS = 3_600.0
 @dataclass(frozen=True, slots=True)
 class ErasureParameters:
     """The parameters of all removals. `numbers`: the number in each of its forms. `quoted`: a regular expression that
-    finds any of them in JSON. `erased`: what takes the place of the number. `alias`: another word for it, which is
-    unique, for tables where the number is part of a key. `overdue`: whether to wait for nothing any more. `rows`: the
-    most rows."""
+    finds any of these forms in JSON. `erased`: the text that takes the place of the number. `alias`: a unique text that
+    takes the place of the number in tables where the number is part of a key. `overdue`: whether the erasure has waited
+    for so long that it waits for nothing any more. `rows`: the most rows that one statement changes."""
 
     numbers: list[str]
     quoted: str
@@ -87,9 +87,9 @@ def nothing() -> None:
 
 @dataclass
 class Eraser:
-    """`removals`: run in this order. `waits`: statements that say whether something must end before the erasure can.
-    `on_removed`: called after the commit of a transaction that changed rows. `keep`: how long a finished erasure is
-    remembered."""
+    """`removals`: the removals in the order in which they run. `waits`: statements that say whether something else must
+    end before the erasure can end. `on_removed`: called after the commit of a transaction that changed rows. `keep`:
+    how long a finished erasure is remembered."""
 
     engine: AsyncEngine
     table: ErasureTable
@@ -110,8 +110,8 @@ class Eraser:
             ERASED_ROWS.labels(removal.table)
 
     async def on_erased(self, batch: Sequence[Received[RecipientErased]]) -> None:
-        """The handler of erasures. It only notes them. The loop removes the persons, and after a crash the loop of any
-        process goes on with it."""
+        """The handler of erasures. It only stores them. The loop removes the persons later. After a crash, the loop of
+        any process continues the removal."""
         async with self.engine.begin() as connection:
             await self.table.note(connection, [received.event for received in batch], self.now())
         self.loop.wake()
@@ -132,7 +132,7 @@ class Eraser:
         return max(min(due_in, IDLE_SECONDS), PAUSE_SECONDS_MIN)
 
     async def _work(self) -> bool:
-        """Work on the next erasure. Returns False if other processes work on all that are due."""
+        """Work on the next erasure. Returns False if other processes work on all erasures that are due."""
         async with self.engine.begin() as connection:
             erasure = await self.table.next_due(connection)
             if erasure is None:
@@ -144,7 +144,7 @@ class Eraser:
                 await self.table.save(connection, erasure.erasure_id, _sum(erasure.rows, removed))
             elif erasure.is_settled and not await self._must_wait(connection, erasure):
                 await self._end(connection, erasure)
-            elif erasure.is_settled is not None:  # else it is still due, and the next look knows which transactions ran
+            elif erasure.is_settled is not None:  # otherwise the erasure stays due, and the next look follows at once
                 await self.table.look_again(connection, erasure.erasure_id)
         if removed:
             for table, rows in removed.items():
@@ -155,7 +155,8 @@ class Eraser:
     async def _remove(self, connection: AsyncConnection, erasure: OpenErasure) -> Mapping[str, int]:
         """Remove one piece from each table. Returns how many rows of each table it changed.
 
-        The step comes when nothing else is left. It may wait for Kafka, and no changed row may stay locked meanwhile.
+        The step runs only when the removals have nothing left to change. It may wait for Kafka, and this transaction
+        must not keep changed rows locked meanwhile.
         """
         params, removed = asdict(ErasureParameters.of(erasure)), dict[str, int]()
         for removal in self.removals:
@@ -163,7 +164,8 @@ class Eraser:
         return removed or _sum(await self.step(connection, erasure), {})
 
     async def _must_wait(self, connection: AsyncConnection, erasure: OpenErasure) -> bool:
-        """Whether a row is left, because another transaction had locked it, or something has not ended yet."""
+        """Whether the erasure cannot end yet. The reason may be a row that is left because another transaction had
+        locked it. Or something in `waits` has not ended."""
         params = asdict(ErasureParameters.of(erasure))
         for statement in (*(removal.is_left for removal in self.removals), *self.waits):
             if (await connection.execute(statement, params)).scalar_one():

@@ -1,7 +1,8 @@
 """Erasure table: the persons who were erased, and when. Each service has one in its own schema.
 
-A row contains the number until the service has removed it everywhere. After that the row contains only keyed hashes of
-it (decision 0057). Kafka may deliver older records of the person again, and the hashes show that they are older.
+A row contains the number until the service has removed the number everywhere. After that the row contains only keyed
+hashes of the number (decision 0057). Kafka may deliver older records of the person again. By the hashes, the service
+recognises these records, so that they have no effect.
 """
 
 import hashlib
@@ -23,8 +24,8 @@ OVERDUE = timedelta(days=1)
 LOOK_AGAIN_SECONDS = (0.2, 60.0)
 """The shortest and the longest pause while an erasure waits for deliveries to end."""
 KEPT = timedelta(days=35)
-"""For this long, in wall time, a service remembers an erasure. It is much longer than Kafka keeps records, and longer
-than any record is accepted (`spreader.contract.age`)."""
+"""For this long, in wall time, a service remembers an erasure. Kafka keeps records for a much shorter time. The age up
+to which records are accepted is shorter too (`spreader.contract.age`)."""
 
 Fact = tuple[str, datetime]
 """A number, and the time to which a record about it belongs."""
@@ -32,9 +33,9 @@ Fact = tuple[str, datetime]
 
 @dataclass(frozen=True, slots=True)
 class ErasedNumber:
-    """Everything about the number that is not later than `at` is erased. Entries of suppression lists are erased only
-    if they are not later than `unkept_at`. None: every erasure has kept them. `erasure_ids`: the number may have been
-    erased several times."""
+    """Everything about the number up to the time `at` is erased. Entries of suppression lists are erased only up to the
+    time `unkept_at`. If it is None, every erasure has kept these entries. `erasure_ids`: the ids of all erasures of the
+    number, because it may have been erased several times."""
 
     at: datetime
     unkept_at: datetime | None
@@ -48,7 +49,7 @@ class _HashRow(ErasedNumber):
 
 @dataclass(frozen=True, slots=True)
 class _NewErasure:
-    """`hashes`: of all forms of the number, separated by spaces."""
+    """`hashes`: the hashes of all forms of the number, separated by spaces."""
 
     erasure_id: str
     hashes: str
@@ -60,9 +61,9 @@ class _NewErasure:
 
 @dataclass(frozen=True, slots=True)
 class OpenErasure:
-    """An erasure that the service has not finished. `handled_at`: when the service noted it, in system time, but not
-    earlier than `at`. `is_settled`: whether all transactions that may not have seen it have ended. None: they are not
-    stored yet (`note_unaware`)."""
+    """An erasure that the service has not finished. `handled_at`: when the service stored the erasure, in system time.
+    It is never earlier than `at`. `is_settled`: whether all transactions have ended that may not have seen the erasure.
+    None: these transactions are not stored yet (`note_unaware`)."""
 
     erasure_id: str
     recipient: str
@@ -76,7 +77,8 @@ class OpenErasure:
 
 @dataclass(frozen=True, slots=True)
 class OpenErasures:
-    """`unfinished`: how many there are. `due_in`: the seconds until the next of them is due. None: there is none."""
+    """`unfinished`: the number of unfinished erasures. `due_in`: the seconds until the next of them is due. None: no
+    erasure is unfinished."""
 
     unfinished: int
     due_in: float | None
@@ -84,8 +86,8 @@ class OpenErasures:
 
 @dataclass(frozen=True, slots=True)
 class ErasureTable:
-    """`secrets`: the setting `internal_token`. The key of the hashes is made from its first token. If there are others,
-    hashes that were made with them are still found."""
+    """`secrets`: the setting `internal_token`, which may contain several tokens. The key of new hashes is made from the
+    first token. Hashes that were made with another of these tokens are still found."""
 
     schema: str
     secrets: str | None = field(default=None, repr=False)
@@ -106,22 +108,23 @@ class ErasureTable:
         await connection.execute(self._sql(_NOTE), arrays(_NewErasure, rows))
 
     async def rehearse(self, connection: AsyncConnection) -> None:
-        """Prepare the statement of `of`, so that the first record does not wait for this."""
+        """Run the statement of `of` once in advance, so that the first record does not wait for its preparation."""
         await self.of(connection, (), datetime(9999, 1, 1, tzinfo=UTC))
 
     async def of(
         self, connection: AsyncConnection, recipients: Iterable[str], since: datetime
     ) -> Mapping[str, ErasedNumber]:
-        """Those of the recipients who were erased at `since` or later."""
+        """The recipients among these who were erased at `since` or later."""
         rows = fetched(_HashRow, await connection.execute(self._sql(_SINCE), {"since": since}))
         if not rows:
-            return {}  # almost always, so that usually nothing is hashed
+            return {}  # this is almost always so, and then nothing is hashed
         erased = {row.hash: row for row in rows}
         found = {recipient: self._newest(recipient, erased) for recipient in {*recipients}}
         return {recipient: number for recipient, number in found.items() if number is not None}
 
     async def are_erased(self, connection: AsyncConnection, facts: Sequence[Fact]) -> Sequence[bool]:
-        """For each fact, whether it must leave no trace: its person was erased at its time or later."""
+        """For each fact, whether it must leave no trace. This is so if the person was erased at the time of the fact or
+        later."""
         if not facts:
             return []
         erased = await self.of(connection, (number for number, _ in facts), min(at for _, at in facts))
@@ -133,7 +136,8 @@ class ErasureTable:
         return next(iter(fetched(OpenErasure, await connection.execute(self._sql(_DUE), {"overdue": OVERDUE}))), None)
 
     async def note_unaware(self, connection: AsyncConnection, erasure_id: str) -> None:
-        """Store which transactions run now. Only these may not have seen the erasure: it was committed before."""
+        """Store which transactions run now. The erasure is committed already, so only these transactions may not have
+        seen it."""
         await connection.execute(self._sql(_NOTE_UNAWARE), {"erasure_id": erasure_id})
 
     async def open_erasures(self, connection: AsyncConnection) -> OpenErasures:
@@ -145,13 +149,13 @@ class ErasureTable:
         await connection.execute(self._sql(_SAVE), params)
 
     async def look_again(self, connection: AsyncConnection, erasure_id: str) -> None:
-        """Make the erasure due again after a pause, which is longer the longer the erasure has waited."""
+        """Make the erasure due again after a pause. The longer the erasure has waited, the longer is the pause."""
         shortest, longest = LOOK_AGAIN_SECONDS
         params = {"erasure_id": erasure_id, "shortest": shortest, "longest": longest}
         await connection.execute(self._sql(_LOOK_AGAIN), params)
 
     async def end(self, connection: AsyncConnection, erasure_id: str) -> None:
-        """The erasure is finished: forget the number."""
+        """Mark the erasure as finished, and delete the number from its row."""
         await connection.execute(self._sql(_END), {"erasure_id": erasure_id})
 
     async def delete_old(self, connection: AsyncConnection, keep: timedelta, rows_max: int) -> int:
@@ -165,7 +169,7 @@ class ErasureTable:
         return [hashlib.sha256(b"spreader erased number" + secret.encode()).hexdigest() for secret in secrets]
 
     def hashes_of(self, recipient: str) -> Sequence[str]:
-        """The hashes under which the number may be stored (`sql_condition` computes the same)."""
+        """The hashes under which the number may be stored (`sql_condition` computes the same hashes)."""
         return [_hash(key, recipient) for key in self.keys]
 
     def _hash_of(self, recipient: str) -> str:
@@ -188,8 +192,9 @@ def _hash(key: str, recipient: str) -> str:
 
 
 def outcome_fact(outcome: DeliveryOutcome) -> Fact:
-    """The number of an outcome and the time to which it belongs: the time at which the message was requested, if its id
-    shows it. A receipt may come much later than its message."""
+    """The number of an outcome, and the time to which the outcome belongs. If the message id shows the time of the
+    request, the outcome belongs to that time, because a receipt may come much later than its message. Otherwise the
+    outcome belongs to its own time."""
     return outcome.recipient, creation_time(outcome.message_id) or outcome.at
 
 

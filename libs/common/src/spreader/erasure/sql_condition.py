@@ -6,7 +6,7 @@ def is_erased(schema: str, recipient: str, at: str, more: str = "") -> str:
     a further condition on the erasure. The statement needs the parameter `erasure_keys`, with the value of
     `ErasureTable.keys`.
 
-    Postgres computes a hash only if there is an erasure that is not older, so almost never.
+    Postgres computes a hash only if there is an erasure from this time or later. So it almost never computes one.
     """
     return f"""EXISTS (
     SELECT FROM {schema}.erasure

@@ -10,9 +10,10 @@ from sqlalchemy import TextClause, text
 class Removal:
     """Rows of one table that an erasure deletes or changes.
 
-    `rows`: the condition of these rows, which the statement calls `mine`. `change`: the SET clause of an UPDATE. None:
-    the rows are deleted. `lead`: the first column of the index that finds the rows, if the recipient is its second
-    column. The statement then reads the index once for each value of this column.
+    `rows`: the SQL condition of these rows. In it, the table has the name `mine`. `change`: the SET clause of an
+    UPDATE. None: the rows are deleted. `lead`: the first column of the index that finds the rows. It is given only if
+    the recipient is the second column of this index. The statement then reads the index once for each value of the
+    first column.
 
     A condition may use the parameters of `spreader.erasure.eraser.ErasureParameters`.
     """
@@ -24,14 +25,14 @@ class Removal:
 
     @cached_property
     def statement(self) -> TextClause:
-        """Changes at most about `:rows` rows. Rows that are locked are left for the next call, so that the statement
-        waits for no other transaction and cannot deadlock."""
+        """Changes at most `:rows` rows. It leaves locked rows for the next call. So it waits for no other transaction,
+        and cannot deadlock."""
         action = f"DELETE FROM {self.table}" if self.change is None else f"UPDATE {self.table} SET {self.change}"
         return text(f"{self._leads}{action} WHERE ctid = ANY (ARRAY({self._found('FOR UPDATE SKIP LOCKED')}))")
 
     @cached_property
     def is_left(self) -> TextClause:
-        """Whether such a row is left, even if it is locked."""
+        """Whether any of these rows is left. Locked rows count too."""
         return text(f"{self._leads}SELECT EXISTS ({self._found('')})")
 
     @property

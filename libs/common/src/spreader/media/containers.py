@@ -1,7 +1,7 @@
-"""Containers: files that hold other files. What is inside shows whether one is an Office file.
+"""Containers: files that hold other files. The files inside show whether a container is an Office file.
 
-Only the directory of a container is read, and of a ZIP file also the part that names the types of the others. Both are
-read up to a limit, so that no file takes much memory or time.
+Only the directory of a container is read. In a ZIP file, the part that names the types of the other parts is read too.
+Both are read only up to a limit, so that no file takes much memory or time.
 """
 
 import re
@@ -16,7 +16,7 @@ _OFFICE = "application/vnd.openxmlformats-officedocument."
 ENTRIES_MAX = 20_000
 """The most entries of a directory that are looked at."""
 _TYPES_BYTES_MAX = 1 << 20
-"""The most that the list of the parts' types may unpack to."""
+"""The most bytes that are unpacked from the list of the parts' types."""
 
 _TYPES_PART = b"[Content_Types].xml"
 _CONTENT_TYPE = re.compile(r"""ContentType\s*=\s*["']([^"']{1,200})["']""")
@@ -58,7 +58,7 @@ _LOCAL = struct.Struct("<4s5H3L2H")
 
 
 def zip_type(data: bytes) -> str:
-    """The type of a ZIP file: that of an Office file, of another known container, or `ZIP`."""
+    """The type of a ZIP file. It is the type of an Office file or of another known container, or else `ZIP`."""
     entries = dict[bytes, tuple[int, int, int]]()
     for name, place, method, size in _zip_entries(data):
         entries.setdefault(name, (place, method, size))
@@ -119,8 +119,8 @@ def _unpacked(data: bytes, place: int, method: int, size: int) -> str:
 
 
 def _root_entries(data: bytes) -> Iterator[str]:
-    """The names in the root of a compound file. Files inside the file have folders of their own. Raises `struct.error`
-    or `ValueError` for a damaged file."""
+    """The names in the root of a compound file. Embedded files have folders of their own, which are not read. Raises
+    `struct.error` or `ValueError` for a damaged file."""
     sector_bytes = 1 << _number(data, 30, "<H")
     if sector_bytes not in (512, 4096):
         raise ValueError("unknown size of sectors")
@@ -155,7 +155,8 @@ def _directory(data: bytes, sector_bytes: int) -> Iterator[bytes]:
 
 
 def _sector_table(data: bytes, sector_bytes: int) -> list[int]:
-    """The sectors of the table that names the next sector of each sector. The header has the first 109 of them."""
+    """The numbers of the sectors that contain the allocation table. For each sector of the file, this table has the
+    number of the next sector. The header has the first 109 of the returned numbers."""
     table = [_number(data, 76 + 4 * place) for place in range(109)]
     more, numbers_per_sector = _number(data, 68), sector_bytes // 4
     while (begin := (more + 1) * sector_bytes) + sector_bytes <= len(data) and len(table) < ENTRIES_MAX:

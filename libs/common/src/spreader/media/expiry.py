@@ -15,12 +15,12 @@ FILES_MAX = 100
 class MediaExpiry:
     store: MediaStore
     _to_index: AsyncIterator[str] | None = field(default=None, init=False)
-    """While the index is completed: the files that are still to be added. After a restart, the completion begins
+    """The files that must still be added while the index is being completed. After a restart, the completion begins
     again."""
 
     async def delete_unused(self, unused_for: timedelta, files_max: int = FILES_MAX) -> tuple[int, bool]:
-        """Delete files that no message has used for this long. Returns how many it deleted, and whether it may have
-        more to do."""
+        """Delete files that no message has used for this long. Returns how many files it deleted, and whether more may
+        be left to delete."""
         if not await self.store.use_index.is_complete(self.store.today):
             await self._complete_index(files_max)
             return 0, True
@@ -37,7 +37,8 @@ class MediaExpiry:
         return deleted, False
 
     async def _complete_index(self, files_max: int) -> None:
-        """Add the next files to the index. This reads their descriptions, once in 30 days."""
+        """Add the next files to the index. This reads the description of each file. The index is completed once in 30
+        days."""
         if self._to_index is None:
             self._to_index = self.store.media_ids()
         added = 0

@@ -1,5 +1,5 @@
-"""Safe fetch: downloads a file from a caller's URL. It refuses private addresses, so that no caller reaches our servers
-through it (server-side request forgery)."""
+"""Safe fetch: downloads a file from a caller's URL. It refuses private addresses, because a caller could otherwise
+reach our own servers through it (server-side request forgery)."""
 
 import asyncio
 import ipaddress
@@ -180,7 +180,7 @@ def _result(host: str, port: int, address: str) -> ResolveResult:
 def _host_and_port(url: str) -> tuple[str, int]:
     """The host as it is resolved: an international name in its ASCII form (IDNA)."""
     try:
-        parts = URL(url)  # the client reads the address in the same way
+        parts = URL(url)  # aiohttp reads the address in the same way
         host, port = parts.raw_host, parts.port
     except ValueError:
         raise MediaRefused("it is not an address") from None

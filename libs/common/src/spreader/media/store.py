@@ -30,7 +30,8 @@ FETCH_SECONDS = 30.0
 LARGE_BYTES = RULES["image"].bytes_max
 """A larger file is no image, so it is not decoded."""
 WAITING_MAX = 16
-"""The most files of a size that wait until the file before them is inspected and stored."""
+"""The most large files that wait until the files before them are inspected and stored. The same number holds for small
+files."""
 _INFO_SUFFIX = ".json"
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
@@ -138,8 +139,9 @@ class MediaStore:
     async def put_from(self, read: Callable[[], Awaitable[bytes]], size_bytes: int, filename: str | None) -> MediaInfo:
         """Store the file that `read` returns, when its turn has come. Raises `MediaRefused` or `MediaUnavailable`.
 
-        Only one file is in memory, because a large file needs 100 MB and a decoded image 200 MB. Only one of the large
-        files waits for this together with the others, so a small file waits for at most one large file.
+        Only one file at a time is in memory, because a large file needs 100 MB and a decoded image 200 MB. Large files
+        and small files wait in two queues. Only the first file of each queue can be the next one in memory. So a small
+        file never waits for several large files in a row.
         """
         async with self._large.turn() if size_bytes > LARGE_BYTES else self._small.turn(), self._file:
             data = await read()
@@ -150,7 +152,8 @@ class MediaStore:
             return info
 
     async def info(self, media_id: str) -> MediaInfo | None:
-        """None: there is no such file. A caller may send any text as an id, also one that cannot be a path."""
+        """The description of a file. None: there is no such file. A caller may send any text as an id, even a text that
+        cannot be a path."""
         if _ID.fullmatch(media_id) is None:
             return None
         try:
@@ -194,7 +197,8 @@ class MediaStore:
         return UseIndex(self._open)
 
     async def _put_info(self, info: MediaInfo) -> None:
-        """The index gets its entry first, because the deletion finds no file without an entry."""
+        """Store the description of a file. The index gets the entry first, because the deletion of unused files finds
+        only files with an entry."""
         await self.use_index.add(info.media_id, info.used_on)
         await obstore.put_async(self._open, f"{info.media_id}{_INFO_SUFFIX}", _MEDIA_INFO.dump_json(info))
 

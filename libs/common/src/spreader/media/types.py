@@ -23,7 +23,7 @@ is."""
 DECODED_TEXT_BYTES = 1 << 20
 UNKNOWN = "application/octet-stream"
 
-Image.MAX_IMAGE_PIXELS = None  # this limit of the library is higher than ours
+Image.MAX_IMAGE_PIXELS = None  # turns off the library's limit, which is higher than ours
 
 _OFFICE = "application/vnd.openxmlformats-officedocument."
 
@@ -136,8 +136,9 @@ def _of_magic(head: bytes) -> str | None:
 
 
 def _is_mp3_frame(head: bytes) -> bool:
-    """Whether a file begins with the header of an MP3 frame, as it does without an ID3 tag (ISO 11172-3: 11 bits set,
-    layer III, and neither version, bit rate nor sampling rate forbidden)."""
+    """Whether a file begins with the header of an MP3 frame, as an MP3 file without an ID3 tag does. In such a header
+    (ISO 11172-3), the first 11 bits are set, and the layer is III. The version, the bit rate and the sampling rate have
+    no forbidden value."""
     if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE6 != 0xE2:
         return False
     version, bit_rate, sampling_rate = head[1] >> 3 & 3, head[2] >> 4, head[2] >> 2 & 3
@@ -145,7 +146,8 @@ def _is_mp3_frame(head: bytes) -> bool:
 
 
 def _is_text(whole: bytes) -> bool:
-    """Decoded in pieces, because a whole file as text needs up to four times its size."""
+    """Whether a file is a text in UTF-8. It is decoded in pieces, because a whole file as text needs up to four times
+    its size."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     try:
         for start in range(0, len(whole), DECODED_TEXT_BYTES):

@@ -1,4 +1,4 @@
-"""Use index: empty objects in the media store that show for each day which files were last used on it.
+"""Use index: empty objects in the media store that show for each day which files were last used on that day.
 
 `used/2026-03-01/med_…` means that the file was used on that day. So the files that are no longer used are found by
 their day, without reading the description of every file.

@@ -3,10 +3,10 @@
 In three countries, WhatsApp keeps the accounts of older mobile numbers under another form than the number that is
 dialled today. Both forms are the same phone:
 
-- Brazil: mobile numbers got a 9 after the area code. The canonical form has it. Landline numbers have none.
-- Mexico: numbers were dialled with a 1 after the country code until 2019. The canonical form is without it.
+- Brazil: mobile numbers got a 9 after the area code. The canonical form has this 9. Landline numbers have no such 9.
+- Mexico: until 2019, numbers were dialled with a 1 after the country code. The canonical form has no such 1.
 - Argentina: mobile numbers have a 9 after the country code when they are dialled from abroad. The canonical form has
-  it, because WhatsApp has only mobile numbers.
+  this 9, because WhatsApp has only mobile numbers.
 """
 
 import re
@@ -19,7 +19,7 @@ _OTHER_FORMS = (
     (re.compile(r"52(\d{10})"), r"521\1"),
     (re.compile(r"549([1-8]\d{9})"), r"54\1"),
 )
-"""The form of each canonical number that is not canonical."""
+"""For each country, a pattern of canonical numbers, and the other form of such a number."""
 
 
 def canonical(number: str) -> str:
@@ -34,7 +34,7 @@ def canonical(number: str) -> str:
 
 
 def spellings(number: str) -> tuple[str, ...]:
-    """Each form of the number, the canonical one first. A person may be known by any of them."""
+    """Each form of the number, the canonical one first. A person may be known by any of these forms."""
     one = canonical(number)
     others = (pattern.sub(form, one) for pattern, form in _OTHER_FORMS if pattern.fullmatch(one))
     return one, *(other for other in others if canonical(other) == one)

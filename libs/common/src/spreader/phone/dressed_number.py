@@ -12,7 +12,7 @@ CHARACTERS_MAX = 200
 SEVERAL = "it has several numbers: give each a row of its own"
 
 _SPREADSHEET_DRESS = re.compile(r"""^=?\s*["'`’‘“”„«»]*(.*?)["'`’‘“”„«»]*$""", re.DOTALL)
-"""Excel's `="201…"` and the apostrophe that marks a text."""
+"""What spreadsheet programs put around a number: Excel's `="201…"`, or the apostrophe that marks a text."""
 _LINK = re.compile(
     r"^(?:tel:(?://)?|whatsapp:(?!//)|(?:https?://)?(?:www\.)?wa\.me/"
     r"|(?:https?://(?:api\.|web\.|www\.)?whatsapp\.com/send/?|whatsapp://send/?)\?(?:.*&)?phone=)",
@@ -35,7 +35,7 @@ _SEVERAL = re.compile(r"[/;,|\\&،؛]+|\s[-–—]+\s|\s(?:or|and|y|e|o|ou|et|un
 _SHORT_SECOND = re.compile(r"\d{5,}\s*[/\\]\s*\d{1,4}$")
 """A second number of which only the last digits are written, such as `201001234567/68`."""
 _NOTE = re.compile(r"\d{5,}\s*\(\s*\d{1,3}\s*\)$|^\d{1,3}\s*[.)]\s+\+?\d{7,}")
-"""A number in brackets after the phone number, or the number of a list before it."""
+"""A short number in brackets after the phone number, or the number of a list item before the phone number."""
 _TRUNK_ZERO = re.compile(r"^([+(]*\d[\d\s().-]*?)\(0\)")
 """The zero in `+44 (0)20 …`, which is dialled only inside the country."""
 _PUNCTUATION = re.compile(r"[\s()./·\-‐‑‒–—−]")
@@ -55,8 +55,8 @@ class NoNumber:
 def read_number(cell: str, country: str | None = None) -> str | NoNumber:
     """The digits of the phone number in a cell, with the country code.
 
-    `country`: the ISO 3166 code of the country in whose form a number without a country code is written. None: such a
-    number is no number.
+    `country`: the ISO 3166 code of the country whose national form is expected if a number has no country code. None:
+    each number is read as an international one.
     """
     if cell.isascii() and cell.isdecimal():  # so that most numbers take no time
         return _dialled(complete(cell, country).removeprefix("00"))
@@ -121,7 +121,8 @@ def _plain(cell: str) -> str:
     if link is not None:
         text = unquote(text[link.end() :])
         text = text if link[0].casefold().startswith("tel:") else _LINK_END.sub("", text)
-    is_mirrored = text.endswith("+") and not text.startswith("+")  # a + that is shown before a number in Arabic text
+    # In Arabic text, a + that is typed before the number may be stored after it.
+    is_mirrored = text.endswith("+") and not text.startswith("+")
     return "+" + text[:-1].strip() if is_mirrored else text
 
 

@@ -1,6 +1,7 @@
 """List file: a CSV or XLSX file with people's phone numbers, read row by row, because it may be large.
 
-Its bytes show what it is, whatever its name. Excel writes text as UTF-16, and in Arabic offices as Windows-1256.
+The bytes of the file show its format, whatever its name is. Excel writes text as UTF-16, and in Arabic offices as
+Windows-1256.
 """
 
 import codecs
@@ -20,9 +21,10 @@ from spreader.phone.number_column import SAMPLE_ROWS, text_format
 from spreader.phone.text_rows import LINE_CHARACTERS_MAX, FileRow, LineTooLong, text_rows
 
 SHEET_BYTES_MAX = 512 * 2**20
-"""The most that a sheet of an XLSX file may unpack to. A sheet is read row by row."""
+"""The most bytes that a sheet of an XLSX file may have after unpacking. A sheet is read row by row."""
 PART_BYTES_MAX = 64 * 2**20
-"""The most that any other part of an XLSX file may unpack to. These parts are in memory as a whole."""
+"""The most bytes that any other part of an XLSX file may have after unpacking. Such a part is read into memory as a
+whole."""
 WORKBOOKS_MAX = 2
 """How many XLSX files are read at the same time."""
 HEAD_BYTES = 64 * 1024
@@ -47,7 +49,7 @@ _workbooks = BoundedSemaphore(WORKBOOKS_MAX)
 
 
 class UnreadableFile(Exception):
-    """The file cannot be read. The message explains why, and what the reader can do."""
+    """The file cannot be read. The message explains why, and what the user can do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ class ListFile:
     path: Path
 
     def rows(self) -> Generator[FileRow]:
-        """Yields each row, also an empty one. The line that only names the separator is no row. Raises
+        """Yields each row, even an empty one. A first line that only names the separator is not a row. Raises
         `UnreadableFile`."""
         with self.path.open("rb") as raw:
             head = raw.read(HEAD_BYTES)
@@ -103,7 +105,7 @@ class ListFile:
         return "utf-8" if self._is_utf_8() else "cp1256"
 
     def _is_utf_8(self) -> bool:
-        """Whether most characters beyond ASCII are valid UTF-8. A damaged one does not change the encoding."""
+        """Whether most characters beyond ASCII are valid UTF-8. A few damaged characters do not change the result."""
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         damaged = others = 0
         with self.path.open("rb") as raw:
@@ -118,7 +120,7 @@ class ListFile:
 
     def _workbook_rows(self) -> Iterator[FileRow]:
         _check_unpacked_size(self.path)
-        with _workbooks, self.path.open("rb") as file:  # by its path, openpyxl would go by its name
+        with _workbooks, self.path.open("rb") as file:  # with the path instead, openpyxl would look at the name
             book = load_workbook(file, read_only=True, data_only=True)
             try:
                 sheet = next((each for each in book.worksheets if each.sheet_state == "visible"), book.worksheets[0])
@@ -132,7 +134,8 @@ class ListFile:
 
 
 def _lines(text: TextIO) -> Iterator[str]:
-    """The lines without their ends. A line that is too long is cut, but is still too long."""
+    """The lines without their ends. A line that is too long is cut, but only so far that `text_rows` still recognises
+    it as too long."""
     while line := text.readline(LINE_CHARACTERS_MAX + 2):
         yield line.removesuffix("\n")
 

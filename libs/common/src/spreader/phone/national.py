@@ -41,7 +41,8 @@ def without_trunk_zero(number: str) -> str:
     """The number without a needless 0 after its country code, as in +44 020 7946 0958. `number`: digits with the
     country code.
 
-    Unchanged if the number is valid with the 0, as numbers in Italy are, or not valid without it.
+    The number stays unchanged if it is valid with the 0, as numbers in Italy are. It also stays unchanged if it is not
+    valid without the 0.
     """
     if "0" not in number[1 : COUNTRY_CODE_DIGITS_MAX + 1]:  # so that most numbers need no numbering plan
         return number

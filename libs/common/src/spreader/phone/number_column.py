@@ -13,7 +13,7 @@ SAMPLE_ROWS = 20
 _DATA_DIGITS = 5
 """A cell with this number of digits or more is not the name of a column."""
 _LONG_DIGITS = 10
-"""A number of this length or more, or with a +, is hardly an id."""
+"""A number with this many digits or more, or with a +, is hardly an id."""
 
 _SEPARATORS = ",;\t|"
 _SEPARATOR_LINE = "sep="
@@ -43,7 +43,7 @@ _NAMES: tuple[tuple[float, frozenset[str]], ...] = (
     ),
     (1, _set_of("number no nr num número numero numéro رقم الرقم")),
 )
-"""Words in the name of a column with phone numbers, and how much each of them says."""
+"""Words in the names of columns with phone numbers. The number before each set of words is their weight."""
 _OTHER_NAMES = _set_of(
     "id order record date zip postcode postal invoice account amount price total created updated birth birthday age "
     "fecha data pedido سعر تاريخ كود"
@@ -127,9 +127,10 @@ def find_layout(rows: Sequence[Sequence[str]], country: str | None = None) -> Li
 
 
 def _header_place(rows: Sequence[Sequence[str]]) -> int | None:
-    """Which of the rows before the first number has the names of the columns.
+    """The index of the row with the names of the columns. Only the rows before the first phone number are given. None:
+    no row has the names.
 
-    The rows before it are titles. Those after it are people without a valid number.
+    The rows before this row are titles. The given rows after it are people without a valid number.
     """
     filled = {place: sum(1 for cell in row if cell.strip()) for place, row in enumerate(rows)}
     places = [place for place, count in filled.items() if count]

@@ -1,6 +1,6 @@
 """Plausible number: whether a country uses such a number, by the numbering plans of Google's libphonenumber.
 
-The library may be behind a new range of numbers. So an implausible number is a reason for a warning, and is still
+The library may not know a new range of numbers yet. So an implausible number only causes a warning, and is still
 dialled.
 """
 
@@ -46,7 +46,7 @@ class SampleNumber:
 
 @dataclass
 class ImplausibleNumbers:
-    """How many numbers of a list are implausible, and the first of them."""
+    """How many numbers of a list are implausible, and the first few implausible numbers."""
 
     count: int = 0
     samples: list[SampleNumber] = field(default_factory=list[SampleNumber])

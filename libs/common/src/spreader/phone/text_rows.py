@@ -24,7 +24,7 @@ class FileRow:
 
 
 class LineTooLong(Exception):
-    """`line`: the number of the line."""
+    """A line has more than `LINE_CHARACTERS_MAX` characters. `line`: the number of the line, from 1."""
 
     def __init__(self, line: int) -> None:
         super().__init__(line)
@@ -32,10 +32,10 @@ class LineTooLong(Exception):
 
 
 def text_rows(lines: Iterable[str], separator: str, first_line: int = 1) -> Iterator[FileRow]:
-    """Yields each row, also an empty one. Raises `LineTooLong`.
+    """Yields each row, even an empty one. Raises `LineTooLong`.
 
-    Lines are taken together only if a quotation mark is open at the end of the first one, and closed in one of the next
-    lines, without a phone number in between. So a stray quotation mark swallows no people.
+    Several lines are one row only if a quotation mark opens in the first line and closes in one of the next lines. If
+    there is a phone number in between, these lines are separate rows. So a stray quotation mark hides no people.
     """
     number, rest = first_line, iter(lines)
     waiting = list[str]()
@@ -68,7 +68,7 @@ def _lines_of_row(lines: Sequence[str], separator: str) -> int:
 
 
 def _has_number(cell: str, separator: str) -> bool:
-    """Whether a cell with line breaks contains columns with a phone number, so that it is several rows."""
+    """Whether a cell with line breaks contains columns with a phone number. Such a cell is several rows."""
     lines = cell.split("\n")
     if not any(separator in line for line in lines):
         return False

@@ -12,7 +12,7 @@ from spreader.phone.canonical import canonical
 
 NUMBERS_CACHED_MAX = 65_536
 OFFSET_DAY = datetime(2026, 1, 15, tzinfo=UTC)
-"""The day whose UTC offsets order time zones from west to east."""
+"""Time zones are ordered from west to east by their UTC offsets on this day."""
 
 
 @lru_cache(maxsize=NUMBERS_CACHED_MAX)

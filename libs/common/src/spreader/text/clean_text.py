@@ -1,7 +1,8 @@
 """Clean text: text from outside in which every character can be stored and sent.
 
 Postgres stores no U+0000, and UTF-8 has no form for a lone surrogate. A lone surrogate is half of a character such as
-an emoji. JavaScript's `slice` may leave one. One such character in a group of rows would make the whole group fail.
+an emoji. JavaScript's `slice` may leave such a half. A single U+0000 or lone surrogate in a group of rows would make
+the whole group fail.
 """
 
 import re
@@ -14,7 +15,7 @@ REPLACEMENT = "\ufffd"
 
 CleanText = NewType("CleanText", str)
 """A text without lone surrogates, and without control characters other than line breaks and tabs. Only `clean` and
-`clean_id` make one. The classes for a gateway's texts accept no plain `str`, so no driver can forget to clean a
+`clean_id` make such texts. The classes for a gateway's texts accept no plain `str`, so no driver can forget to clean a
 text."""
 SafeText = CleanText | LiteralString
 """A cleaned text, or a text of our own source code."""

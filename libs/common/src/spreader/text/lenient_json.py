@@ -20,9 +20,9 @@ _MAY_BE_UNCLEAN = re.compile(
 def parse(body: bytes, depth_max: int | None = None) -> Any:
     """The value of a JSON text, with U+FFFD in place of U+0000, of lone surrogates, and of bytes that are not UTF-8.
 
-    Control characters that are not escaped are allowed in texts. `depth_max`: null replaces each list and each object
-    that is nested deeper, if the body is nested too deeply to be read otherwise. Raises ValueError if the body is not
-    JSON even then.
+    Control characters that are not escaped are allowed in texts. `depth_max`: used only if the body cannot be read as
+    it is, for example because it is nested too deeply. Then each list and each object below this depth becomes null.
+    Raises ValueError if the body is not JSON even then.
     """
     try:
         value = from_json(body, allow_inf_nan=False)
