@@ -16,16 +16,16 @@ from spreader.runtime.rows import arrays, fetched
 
 BATCH_MAX = 200
 BATCH_BYTES_MAX = 8 * 1024 * 1024
-"""The most bytes in a batch, counted separately for large messages and for other records. If the first record is
-larger, it is published alone. The limit is needed because a batch is held in memory, and Kafka must take it within
-seconds."""
+"""A batch has at most this many bytes of large messages' records, and at most this many bytes of other records. The
+first record of each of the two kinds is taken even if it alone is larger. The bytes are limited because the ingress
+holds a batch in memory, and because Kafka must take the batch within seconds."""
 BULK_MAX = 2
 """The most records of large messages in a batch. Each of these records has up to 500 recipients."""
 BULK_PAUSE_SECONDS = 0.3
 """The pause after a batch with `BULK_MAX` records of large messages, so that a bulk import leaves room for replies."""
 POLL_SECONDS = 3.0
-"""The time between two looks for records that another instance has stored and not published, because it died. What this
-instance stores wakes the relay."""
+"""The pause between two searches for records that another instance stored, but did not publish because it died. After
+this instance has stored records, it wakes the relay at once."""
 CONTENDED_SECONDS = 0.1
 """The pause after which an instance tries again to get the lock that another instance holds."""
 
@@ -78,7 +78,8 @@ class EnvelopeRelay:
         return BULK_PAUSE_SECONDS if len(rows) < BATCH_MAX and _has_full_bulk(rows) else 0.0
 
     async def _publish(self, rows: Sequence[OutboxRow]) -> list[RefusedRow]:
-        """Publishes the rows. Returns those that Kafka refuses for good, with the reason. They stay in the table."""
+        """Publishes the rows. Returns the rows that Kafka refuses for good, with the reason. These rows stay in the
+        table."""
         published = without_superseded(rows)
         try:
             await self.bus.publish_envelopes(*map(_envelope, published))

@@ -1,1 +1,1 @@
-"""Linking: links accounts at their gateways, and sets and verifies their webhooks."""
+"""Linking: links accounts at their gateways, and sets and verifies the webhooks of profiles."""

@@ -1,4 +1,4 @@
-"""Linking endpoints: the endpoints that link accounts and set webhooks, with what they share."""
+"""Linking endpoints: builds the endpoint that links accounts, and the endpoint that sets webhooks."""
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 

@@ -1,4 +1,4 @@
-"""Gateway query: asks the sender to do something at a profile's gateway. Only the sender calls gateways."""
+"""Gateway query: asks the sender to call a profile's gateway, because only the sender calls gateways."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,8 +13,8 @@ OLDER_SENDER = "The sender is older than the ingress and does not know this call
 async def ask_sender(
     sender: ServiceClient, path: str, row: ProfileEntry, seconds: float, more: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """The query contains the gateway settings, because the sender may not have read them yet. Raises the problem
-    `unavailable` if the sender does not answer."""
+    """Returns the sender's response. The query contains the gateway settings, because the sender may not have read them
+    yet. Raises the problem `unavailable` if the sender does not answer."""
     gateway = row.settings["gateway"]
     query = {
         "package_id": row.package_id,

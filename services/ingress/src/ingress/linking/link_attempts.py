@@ -1,4 +1,5 @@
-"""Link attempts: the linkings that are under way, in Postgres. A code is stored encrypted, until its linking ends."""
+"""Link attempts: stores in Postgres which accounts are being linked. A code is stored encrypted until the attempt
+ends."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,7 +17,8 @@ from spreader.vault import Undecryptable
 
 CODE = "code"
 ASK_FOR = timedelta(seconds=60)
-"""How long one process may ask a gateway for a code. After that, another may ask."""
+"""How long only one process may ask a gateway for a code. After this time another process may ask, because the first
+one may have died."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,8 @@ class LinkAttempts:
     """Wall time, because WhatsApp's codes expire in wall time."""
 
     async def begin(self, profile_id: str, method: LinkMethod) -> StoredAttempt:
-        """Replaces an earlier attempt of the profile. The caller may ask for a code."""
+        """Stores a new attempt in place of the profile's earlier one. After that, only the caller may ask the gateway
+        for a code."""
         began_at = self.wall_now()
         expires_at = began_at + VALID_FOR
         row = {"profile_id": profile_id, "method": method, "began_at": began_at, "expires_at": expires_at}
@@ -50,13 +53,15 @@ class LinkAttempts:
         return StoredAttempt(LinkAttempt(row.method, row.expires_at, self._opened(profile_id, row)), row.began_at)
 
     async def may_ask_for_code(self, profile_id: str, stored: StoredAttempt) -> bool:
-        """Whether the caller may ask the gateway for a code. If so, no other caller may until `keep_code`."""
+        """Whether the caller may ask the gateway for a code. If so, no other caller may ask until this caller has
+        called `keep_code`, or until `ASK_FOR` has passed."""
         claim = {"profile_id": profile_id, "began_at": stored.began_at, "asked": ASK_FOR}
         async with self.engine.begin() as connection:
             return (await connection.execute(sql.CLAIM_CODE, claim)).rowcount > 0
 
     async def keep_code(self, profile_id: str, stored: StoredAttempt, code: str | None) -> None:
-        """Stores the code, or notes that the gateway gave none yet."""
+        """Stores the code, and ends the caller's right to ask for one. `code` is None if the gateway has given none
+        yet."""
         sealed = None if code is None else self.sealer.seal_secrets(profile_id, {CODE: code})
         row = {"profile_id": profile_id, "began_at": stored.began_at, "sealed_code": sealed}
         async with self.engine.begin() as connection:

@@ -1,6 +1,7 @@
 """Link endpoint: links a profile's account at WAHA or Evolution by a QR image or a code, and logs it out.
 
-A QR image and a code are in the response and nowhere else, because a person who has one can link an account.
+A person who has the QR image or the code can link the account. So no log shows them, and Postgres has the code only in
+encrypted form.
 """
 
 import contextlib
@@ -38,8 +39,8 @@ class LinkForm(RequestForm):
 
 
 class LinkBody(BaseModel):
-    """`qr_png`: a PNG image in base64. WhatsApp renews it every 20 to 45 seconds, so read it again every few seconds.
-    `expires_at`: the end of the attempt."""
+    """`qr_png`: a PNG image in base64. WhatsApp replaces the image every 20 to 45 seconds, so request it again every
+    few seconds. `expires_at`: when the attempt to link ends."""
 
     profile_id: Id
     state: LinkState
@@ -110,7 +111,8 @@ class LinkEndpoint:
 
     @contextlib.asynccontextmanager
     async def _asking_for_code(self, profile_id: str, stored: StoredAttempt | None) -> AsyncGenerator[None]:
-        """After this context, another request may ask the gateway for a code, unless one is stored."""
+        """When this context ends, other requests may ask the gateway for a code again, unless a code is stored. If
+        `stored` is None, the context does nothing."""
         try:
             yield
         finally:
@@ -118,7 +120,8 @@ class LinkEndpoint:
                 await self.attempts.keep_code(profile_id, stored, None)
 
     async def _linkable(self, profile_id: str) -> ProfileEntry:
-        """Raises the problem `not-offered` if the profile's gateway links no accounts."""
+        """Returns the profile. Raises the problem `not-offered` if accounts at its gateway cannot be linked through
+        Spreader."""
         row = await self.registry.profile_anywhere(profile_id)
         match row.settings["gateway"]["driver"]:
             case "cloud_api":

@@ -1,8 +1,9 @@
-"""Webhook arrivals: notes that a gateway has called, while an operator verifies the webhook of a profile.
+"""Webhook arrivals: notes the calls of a gateway while an operator verifies a profile's webhook.
 
-The call may arrive at another instance of the ingress, so the note is in Postgres. An instance that does not verify the
-profile notes only reports about the account itself. Such reports are few, and they are what a gateway sends when its
-session starts again. Messages and receipts cost it nothing.
+One instance of the ingress waits for the call, and the call may arrive at another instance. Therefore the note is
+stored in Postgres. The other instances note only calls that report on the account itself. That is enough, because a
+gateway sends such a report when it restarts the session. These reports are few. So calls with messages and receipts
+need no note, and take no extra time.
 """
 
 import asyncio
@@ -29,7 +30,7 @@ class WebhookArrivals:
 
     @contextlib.asynccontextmanager
     async def verifying(self, profile_id: str) -> AsyncGenerator[None]:
-        """Inside this context, calls for the profile are noted."""
+        """Inside this context, this instance notes every call for the profile."""
         async with self._engine.begin() as connection:
             await connection.execute(sql.BEGIN_CHECK, {"profile_id": profile_id})
         self._verified[profile_id] += 1
@@ -40,8 +41,9 @@ class WebhookArrivals:
             self._verified = +self._verified
 
     async def note(self, profile_id: str, about_account: bool) -> None:
-        """Notes a call that proved that it comes from the profile's gateway. An error is only logged, because the call
-        itself has been processed."""
+        """Notes a call, after the ingress has verified that the profile's gateway made it. `about_account`: whether the
+        call reports on the account itself. A database error is only logged, because the call has been processed
+        already."""
         if not about_account and profile_id not in self._verified:
             return
         try:

@@ -1,4 +1,4 @@
-"""Webhook set-up endpoint: sets the webhook of a profile at its gateway, and verifies that a call of it arrives."""
+"""Webhook set-up endpoint: sets a profile's webhook at its gateway, and verifies that a call of the gateway arrives."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -23,7 +23,8 @@ from spreader.http.problems import Problem
 
 SET_SECONDS = 90.0
 ARRIVAL_SECONDS, NO_CALL_SECONDS = 15.0, 3.0
-"""How long to wait for a call that must come, and for a call that may come."""
+"""`ARRIVAL_SECONDS`: how long to wait for a call if the gateway must call at once. `NO_CALL_SECONDS`: how long to wait
+if the gateway may call later."""
 NO_PUBLIC_URL = (
     "SPREADER_PUBLIC_URL is not set, so the address of the webhook is not known. Set it to the address at which "
     "gateways reach ingress"
@@ -31,7 +32,7 @@ NO_PUBLIC_URL = (
 
 
 class WebhookForm(RequestForm):
-    """All fields may be left out, and the whole body too."""
+    """Every field is optional, and so is the whole body."""
 
     restart: Annotated[bool, Field(strict=True)] = Field(
         default=False,
@@ -46,7 +47,8 @@ class WebhookForm(RequestForm):
 
 
 class WebhookBody(BaseModel):
-    """`set`: the gateway has the address. `received`: it has called the address since, with the profile's secret."""
+    """`set`: whether the gateway has the address. `received`: whether the gateway has called the address since then,
+    with the profile's secret."""
 
     profile_id: Id
     webhook_url: str | None

@@ -48,7 +48,7 @@ class CallbackWaiter:
 
 
 class CallbackWaiters:
-    """The waiting requests by message id."""
+    """The requests that wait for callbacks, by message id."""
 
     def __init__(self) -> None:
         self._waiters: dict[str, list[CallbackWaiter]] = {}
@@ -98,7 +98,7 @@ class CallbackConsumer(GrouplessConsumer):
     async def seek(self, consumer: AIOKafkaConsumer) -> None:
         consumer.assign([self._assigned])
         await consumer.seek_to_end(self._assigned)
-        await consumer.position(self._assigned)  # fixes the end now, so that callbacks sent from now on are read
+        await consumer.position(self._assigned)  # finds the end now, so that callbacks sent from now on are read
 
     async def poll(self, consumer: AIOKafkaConsumer) -> None:
         try:

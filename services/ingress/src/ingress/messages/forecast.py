@@ -31,9 +31,10 @@ def forecast_query(
 ) -> dict[str, Any]:
     """The body of the query for the pacer's forecast.
 
-    `package`: the pacer waits until it knows this version of it. `deliveries`: how many each profile gets. `sample`:
-    some of the recipients, because the pacer needs only their time zones. `purpose`: for `answer` the pacer simulates
-    fewer releases and returns no curve. `message_id`: None if the message is not accepted yet.
+    `package`: the pacer waits until it knows this version of the package. `deliveries`: how many each profile gets.
+    `sample`: some of the recipients. They are enough, because the pacer needs only their time zones. `purpose`: for
+    `answer` the pacer simulates fewer releases and returns no curve. `message_id`: None if the message is not accepted
+    yet.
     """
     return {
         "package_id": package.package_id,

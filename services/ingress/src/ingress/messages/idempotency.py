@@ -22,10 +22,10 @@ KEY_CHARACTERS_MAX = 255
 
 
 def key_of(request: Request) -> str | None:
-    """The Idempotency-Key, which may be in double quotes (draft-ietf-httpapi-idempotency-key-header). None if the
-    request has none.
+    """The request's Idempotency-Key, or None. The key may be in double quotes, as
+    draft-ietf-httpapi-idempotency-key-header writes it.
 
-    Raises the problem `idempotency-key`.
+    Raises the problem `idempotency-key` if the key is empty, too long, or not printable ASCII.
     """
     value = request.headers.get("idempotency-key")
     if value is None:
@@ -38,22 +38,27 @@ def key_of(request: Request) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class IdempotentResponses:
-    """Stores for each key the hash of the request body, the message id and, as soon as it is known, the response. They
-    are kept for 72 hours. A request that fails leaves no response, but may have published its message. Therefore a
-    repeat needs the same body and continues the same message. If the first request with a key is refused, it has
-    published nothing, and the key is free again."""
+    """Stores for each key the hash of the request body and the message id. The response is added when it is known. All
+    this is kept for 72 hours.
+
+    A request that fails leaves no response, but it may have published its message. Therefore a repeat must have the
+    same body, and it continues the same message. A request that is refused has published nothing. If it was the first
+    request with its key, the key is free again.
+    """
 
     engine: AsyncEngine
 
     async def respond_once(
         self, route: str, key: str, body_hash: str, new_message_id: str, work: Callable[[str], Awaitable[ApiResponse]]
     ) -> ApiResponse:
-        """The stored response of this key. If there is none, runs `work`, stores its response and returns it.
+        """The stored response of this key. If there is none, runs `work`, and stores and returns the response of
+        `work`.
 
-        `work` gets the message id of an earlier request with the key, or `new_message_id` if there was none. It must
+        `work` gets the message id of an earlier request with the key, or `new_message_id` if there was none. `work` may
         raise `Problem` only before it publishes anything.
 
-        Raises the problem `key-reused` for another body, and `in-progress` while another request works on the key.
+        Raises the problem `key-reused` if the key was used with another body, and `in-progress` while another request
+        works on the key.
         """
         claim = new_id("clm", wall_now())
         row_key = {"route": route, "key": key}

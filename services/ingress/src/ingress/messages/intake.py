@@ -25,10 +25,10 @@ from spreader.telemetry.tracing import annotate
 F = TypeVar("F", bound=BaseModel)
 
 Publish = Callable[[Package, ReceivedMessage[F], str, bool], Awaitable[ApiResponse]]
-"""A function that publishes a message. Its arguments are the package, the received message, its id, and whether to wait
-for the result.
+"""A function that publishes a message. Its arguments are the package, the received message, the message id, and whether
+to wait for the result.
 
-It must raise `Problem` only before it publishes anything.
+The function may raise `Problem` only before it publishes anything.
 """
 
 
@@ -42,7 +42,7 @@ class MessageIntake(Generic[F]):
     lane: Lane
     bodies: LargeBodies
     receive: Callable[..., ReceivedMessage[F] | Problem]
-    """Reads a body. `country`: the country that completes national numbers."""
+    """Reads a body. `country`: the country to which national numbers belong."""
     config_cache: IngressConfigCache
     responses: IdempotentResponses
     media_check: MediaCheck
@@ -50,7 +50,8 @@ class MessageIntake(Generic[F]):
     body_bytes_max: int
 
     async def accept(self, package_id: str, request: Request, publish: Publish[F]) -> Response:
-        """Publishes the message and returns the response, which may be that of an earlier request with the same key.
+        """Publishes the message and returns the response. A repeat with the same Idempotency-Key gets the stored
+        response.
 
         Problems are raised in this order: malformed body, unknown package, invalid fields, no profile, invalid
         Idempotency-Key.

@@ -1,4 +1,4 @@
-"""Media check: examines the file of a message before the message is accepted, and stores it for the sender."""
+"""Media check: examines the file of a message before the message is accepted, and stores the file for the sender."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ log = structlog.get_logger()
 F = TypeVar("F", bound=BaseModel)
 
 DOWNLOAD_SECONDS: Mapping[Lane, float] = {"open": 20.0, "reply": 5.0}
-"""How long a download may take. It is shorter for a reply, because a customer waits for it."""
+"""How long a download may take. It is shorter for a reply, because a customer waits for the reply."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,8 @@ class MediaCheck:
     """How long a file is kept after its last use."""
 
     async def store_media(self, package: Package, lane: Lane, form: F) -> F:
-        """The form with the id of the stored file in place of a URL. Raises `invalid` for a file that cannot be sent.
+        """Returns the form with the id of the stored file in place of a URL. Raises the problem `invalid` if the file
+        cannot be sent.
 
         A URL that is unreachable now stays in the form, and the sender downloads the file later.
         """
@@ -74,8 +75,8 @@ class MediaCheck:
     async def _download(self, package: Package, lane: Lane, url: str, kind: str) -> MediaInfo | None:
         """Download the file at `url` and store it.
 
-        Returns None if the file is unreachable now. For a package with only simulator profiles it returns None without
-        a download.
+        Returns None if the file is unreachable now. Also returns None, without a download, if the package has only
+        simulator profiles.
         """
         try:
             if all(profile.gateway.driver == "simulator" for profile in package.profiles):

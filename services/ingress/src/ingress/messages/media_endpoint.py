@@ -25,7 +25,7 @@ from spreader.media.types import BYTES_MAX
 from spreader.text.clean_text import find_unstorable
 
 FORM_BYTES_MAX = BYTES_MAX + 64 * 1024
-"""The largest allowed file and 64 KiB for the form around it."""
+"""The most bytes of an upload form: the bytes of the largest allowed file, and 64 KiB for the form around it."""
 FILE_ADVICE = f"A file may have at most {BYTES_MAX} bytes."
 
 Filename = Annotated[str | None, Query(min_length=1, max_length=FILENAME_CHARACTERS_MAX)]
@@ -36,7 +36,7 @@ class MediaEndpoint:
     store: MediaStore
 
     async def upload(self, request: Request, filename: Filename = None) -> Response:
-        """The body is a form with the file in the field `file`, or it is the file itself."""
+        """Stores a file. The body is a form with the file in the field `file`, or the body is the file itself."""
         is_form = request.headers.get("content-type", "").startswith("multipart/form-data")
         async with _form_file(request) if is_form else _body_file(request) as upload:
             given = (upload.filename or "")[:FILENAME_CHARACTERS_MAX] or None
@@ -110,7 +110,7 @@ def _body(file: MediaInfo) -> FileBody:
 
 @asynccontextmanager
 async def _form_file(request: Request) -> AsyncGenerator[UploadFile]:
-    """The file of a form. It stays on disk."""
+    """The file of a form. A file that is larger than `SPOOL_BYTES` stays on disk."""
     chunks = _chunks(request, FORM_BYTES_MAX)
     parser = MultiPartParser(request.headers, chunks, max_files=1, max_fields=8, max_part_size=SPOOL_BYTES)
     parser.spool_max_size = SPOOL_BYTES
@@ -129,7 +129,7 @@ async def _form_file(request: Request) -> AsyncGenerator[UploadFile]:
 
 @asynccontextmanager
 async def _body_file(request: Request) -> AsyncGenerator[UploadFile]:
-    """The body as a file on disk."""
+    """The body as a file. A file that is larger than `SPOOL_BYTES` stays on disk."""
     request_body.check_announced(request, BYTES_MAX, FILE_ADVICE)
     file = spooled_file()
     try:
@@ -142,7 +142,7 @@ async def _body_file(request: Request) -> AsyncGenerator[UploadFile]:
 
 
 async def _chunks(request: Request, bytes_max: int) -> AsyncGenerator[bytes]:
-    """The body in chunks. Raises the problem `too-large` when it exceeds `bytes_max`."""
+    """The body in chunks. Raises the problem `too-large` when the body exceeds `bytes_max`."""
     size = 0
     async for chunk in request.stream():
         size += len(chunk)

@@ -13,12 +13,13 @@ from spreader.runtime.postgres import autocommit
 PAUSE_SECONDS = 1.0
 EVERY_SECONDS = 3600.0
 LEASE = timedelta(minutes=10)
-"""Longer than a step takes. If a step takes longer, two instances delete the same files, which does no harm."""
+"""How long an instance keeps its turn. A step usually takes less. If a step takes longer, a second instance may look at
+the same files, which does no harm."""
 
 
 @dataclass(frozen=True, slots=True)
 class MediaRetention:
-    """`keep`: how long a file is kept after its upload or its last use by a message."""
+    """`keep`: how long a file is kept. The time begins at the upload, and again at each use by a message."""
 
     engine: AsyncEngine
     expiry: MediaExpiry
@@ -26,8 +27,8 @@ class MediaRetention:
     holder: str = field(default_factory=lambda: uuid4().hex)
 
     async def run_once(self) -> float:
-        """Look at the next files. Returns the seconds until the next run. No transaction is open meanwhile, because the
-        media store may answer slowly."""
+        """Delete the next unused files. Returns the seconds until the next run. No transaction is open while files are
+        deleted, because the media store may answer slowly."""
         lease = {"name": "old files", "holder": self.holder, "lasts": LEASE}
         async with autocommit(self.engine) as connection:
             if (await connection.execute(TAKE_LEASE, lease)).scalar() is None:

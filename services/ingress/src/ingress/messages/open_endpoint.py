@@ -112,7 +112,7 @@ class OpenMessageEndpoint:
     def _events(
         self, package: Package, received: ReceivedMessage[OpenMessage], message_id: str, waits: bool
     ) -> Iterator[OpenMessageRequested]:
-        """One event for each part of the recipients. Each is made only when its turn has come."""
+        """One event for each part of the recipients. Each event is built only when the caller asks for the next one."""
         form, recipients = received.form, received.recipients
         content, now, traceparent = content_of(form), self.now(), current_traceparent()
         first_index = 0
@@ -134,8 +134,8 @@ class OpenMessageEndpoint:
             first_index += len(part)
 
     async def _publish(self, recipients: RecipientParts, events: Iterator[OpenMessageRequested]) -> None:
-        """A single record is published directly. Several records go through the outbox, so that either all or none are
-        published."""
+        """A single record is published directly. Several records go through the outbox, so that either all of them or
+        none are published."""
         with _ACCEPT_SECONDS.time():
             if len(recipients) == 1:
                 await self.bus.publish(next(events))
@@ -158,8 +158,8 @@ class OpenMessageEndpoint:
         self.wake_relay()
 
     async def _envelopes(self, events: Iterator[OpenMessageRequested]) -> AsyncGenerator[Sequence[Envelope]]:
-        """The records of the events, as many at once as one statement stores. Between two records, other requests are
-        served."""
+        """Encodes the events as records. Yields as many records at once as one statement stores. Other requests are
+        served between two records."""
         envelopes = list[Envelope]()
         for event in events:
             envelopes.append(encode(event, "ingress", self.now()))

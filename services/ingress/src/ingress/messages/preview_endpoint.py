@@ -35,7 +35,8 @@ UNKNOWN_PACKAGE = "Not every service knows the package yet."
 
 
 class PreviewBody(TypedDict):
-    """`suppressed_for`: how many recipients are suppressed, by reason. `passed_over`: why a profile gets nothing."""
+    """`suppressed_for`: for each reason, how many recipients are suppressed. `passed_over`: for each profile that gets
+    no delivery, the reason."""
 
     recipients: int
     duplicates_removed: int

@@ -1,4 +1,4 @@
-"""Received message: a valid request for a message, apart from its recipients, which stay packed."""
+"""Received message: a valid request for a message. The recipients of an open message are kept apart, in packed form."""
 
 import hashlib
 from dataclasses import dataclass
@@ -19,14 +19,15 @@ F = TypeVar("F", bound=BaseModel)
 @dataclass(frozen=True, slots=True)
 class ReceivedMessage(Generic[F]):
     form: F
-    """Its `recipients` are empty. The recipient of a reply stays in the form."""
+    """The form of an open message has no recipients here. The form of a reply has its recipient."""
     recipients: RecipientParts
     fingerprint: str
-    """A hash of the request. The same request with the same Idempotency-Key has the same hash."""
+    """A hash of the request. A repeat of the request has the same hash."""
 
 
 def receive_open(body: bytes, country: str | None = None) -> ReceivedMessage[OpenMessage] | Problem:
-    """Large requests run this function in a child process. `country`: the country that completes national numbers."""
+    """Reads an open message. For a large request, a child process runs this function. `country`: the country to which
+    national numbers belong."""
     form = _parse(OPEN, body)
     if isinstance(form, Problem):
         return form
@@ -57,6 +58,6 @@ def _parse(form: TypeAdapter[F], body: bytes) -> F | Problem:
 
 
 def fingerprint(form: BaseModel) -> str:
-    """Unset fields are left out. Otherwise a newer version with one more field would get another hash for the same
-    request."""
+    """The hash leaves out the fields that the caller did not set. Otherwise a newer ingress with one more field would
+    compute another hash for the same request."""
     return hashlib.sha256(form.model_dump_json(exclude_unset=True).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Reply endpoint: accepts a reply to a waiting customer, and reports its outcome."""
+"""Reply endpoint: accepts a reply to a waiting customer, and returns the outcome of the reply."""
 
 import time
 from dataclasses import dataclass
@@ -30,7 +30,8 @@ QUEUED = "The reply is accepted. It has no outcome yet."
 NOTE = "Reply messages bypass all limits"
 SENT: frozenset[Status] = frozenset({"sent", "delivered", "read"})
 TRIED: frozenset[Status] = frozenset({"failed", "unknown"})
-"""The unsuccessful statuses after a call of the gateway. All other unsuccessful statuses are decided without a call."""
+"""The unsuccessful statuses that follow a call of the gateway. A reply gets every other unsuccessful status without
+such a call."""
 GATEWAY_FAILURES: frozenset[FailureClass | None] = frozenset({"transient", "throttled", "gateway", "ambiguous"})
 """Failures of the gateway or of WhatsApp. All other failures concern the profile, the recipient or the content."""
 

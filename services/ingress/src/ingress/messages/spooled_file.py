@@ -1,4 +1,4 @@
-"""Spooled file: a file from outside that is on disk, so that only the file that is being inspected takes memory."""
+"""Spooled file: keeps a received file on disk, so that the file takes memory only while the media store inspects it."""
 
 from tempfile import SpooledTemporaryFile
 from typing import BinaryIO, cast

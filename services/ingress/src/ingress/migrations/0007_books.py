@@ -1,4 +1,4 @@
-"""0007: the age of outbox records, and indexes for unfinished deliveries (reconciliation)."""
+"""0007: the age of outbox records, and indexes of the unfinished deliveries, which reconciliation counts."""
 
 from alembic import op
 

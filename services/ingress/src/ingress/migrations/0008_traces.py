@@ -1,4 +1,4 @@
-"""0008: the trace of a message, because receipts that arrive later belong to the same trace."""
+"""0008: stores the trace of each message, because later receipts of the message belong to the same trace."""
 
 from alembic import op
 

@@ -1,4 +1,5 @@
-"""0009: keeps two reports of one failure if their codes differ, because only the report with a code has the reason."""
+"""0009: keeps two reports of one failure if their codes differ. Only a report with a code says why the message
+failed."""
 
 from alembic import op
 

@@ -1,4 +1,5 @@
-"""0011: when a package was removed, and for which of its versions a removal and a tombstone were published."""
+"""0011: when a package was removed. `announced`: the version whose removal was published. `forgotten`: the version
+whose tombstone was published."""
 
 from alembic import op
 
@@ -16,7 +17,7 @@ ALTER TABLE ingress.package_gone ADD COLUMN forgotten bigint;
 
 
 def upgrade() -> None:
-    """An older ingress that removes a package leaves `announced` as it is. Then a newer ingress publishes the
-    removal."""
+    """An older ingress does not set `announced` when it removes a package. So a newer ingress publishes the removal
+    once more."""
     for statement in statements(SQL):
         op.execute(statement)

@@ -1,4 +1,4 @@
-"""0014: why Kafka refused a record of the outbox for good. Such rows are not published again."""
+"""0014: why Kafka refused a record of the outbox for good. A refused record is not published again."""
 
 from alembic import op
 

@@ -1,4 +1,4 @@
-"""0015: indexes for the profiles of an account at a gateway, and for those of a phone number."""
+"""0015: an index that finds profiles by their account at a gateway, and one that finds them by phone number."""
 
 from spreader.runtime.migrations.indexes import create_index_concurrently
 

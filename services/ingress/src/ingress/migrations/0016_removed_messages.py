@@ -1,4 +1,4 @@
-"""0016: removed messages, whose deliveries are being deleted, and the age of configuration changes."""
+"""0016: removed messages, whose deliveries are still to be deleted, and an index of configuration changes by age."""
 
 from alembic import op
 

@@ -1,9 +1,9 @@
-"""0018: kept counts of each message's deliveries by status, so that a list of messages does not read the deliveries.
+"""0018: stores counts of each message's deliveries by status, so that a list of messages need not read the deliveries.
 
-Triggers keep the counts, because they see the old status of each delivery, and because they also work for instances of
-the previous version (docs/decisions/0055). Only one transaction at a time writes counts, from the end of its statement
-to its commit. So two transactions cannot wait for each other's rows. A transaction must lock no delivery and no message
-after it has written counts.
+Triggers update the counts (docs/decisions/0055). A trigger sees the old status of each delivery. It also runs when an
+instance of the previous version changes a delivery. Only one transaction at a time writes counts. Its turn begins when
+its statement ends, and lasts until its commit. So two transactions cannot wait for each other's rows. After a
+transaction has written counts, it must not lock a delivery or a message.
 """
 
 from alembic import op
@@ -53,7 +53,8 @@ REFERENCING OLD TABLE AS removed NEW TABLE AS added FOR EACH STATEMENT EXECUTE F
 CREATE TRIGGER forget_counts AFTER DELETE ON ingress.message
 REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION ingress.forget_counts()""",
     "ALTER TABLE ingress.message ADD COLUMN counted boolean NOT NULL DEFAULT false",
-    # Deliveries may have been stored before the trigger, and their messages may be stored after it.
+    # A delivery may have been stored before the trigger existed, although its message is stored later. So messages of
+    # the first day are not marked as counted.
     """
 DO $$ DECLARE ready timestamptz := CASE WHEN EXISTS (SELECT FROM ingress.delivery) THEN now() + interval '1 day'
                                         ELSE '-infinity' END;

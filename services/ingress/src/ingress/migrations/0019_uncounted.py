@@ -1,4 +1,4 @@
-"""0019: indexes of the messages of a lane, and of those whose kept counts lack their oldest deliveries."""
+"""0019: an index of a package's messages by lane, and an index of the messages whose deliveries are not all counted."""
 
 from spreader.runtime.migrations.indexes import create_index_concurrently
 

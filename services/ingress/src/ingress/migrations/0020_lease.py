@@ -1,4 +1,4 @@
-"""0020: leases, for work that one instance does at a time and that takes longer than a transaction should."""
+"""0020: leases. A lease lets only one instance at a time do work that takes longer than a transaction should."""
 
 from alembic import op
 

@@ -1,4 +1,4 @@
-"""0021: linkings of accounts that are under way, and webhooks that are being verified."""
+"""0021: accounts that are being linked, and webhooks that are being verified."""
 
 from alembic import op
 

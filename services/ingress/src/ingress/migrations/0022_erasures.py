@@ -1,4 +1,4 @@
-"""0022: the persons who were erased, what each service removed, and the rows of a recipient."""
+"""0022: erasures of persons, what each service removed, and indexes that find the rows of a recipient."""
 
 from alembic import op
 

@@ -21,7 +21,8 @@ from spreader.http.problems import not_found
 
 BODY_BYTES_MAX = 4 * 1024
 RECORDS_KEPT = timedelta(days=7, hours=12)
-"""Kafka removes an ordinary record after this time at the latest (`spreader.kafka.topics`)."""
+"""After this time at the latest, Kafka has removed a record of a topic that is not compacted
+(`spreader.kafka.topics`)."""
 MESSAGE_IDS_KEPT = timedelta(days=15)
 """Stats forgets the id of a customer's message after this time (docs/retention.md)."""
 
@@ -44,7 +45,8 @@ class ServiceErasure(TypedDict):
 
 
 class LeftToTime(TypedDict):
-    """What only time removes. `until` is null if Spreader does not know."""
+    """Data that no erasure can remove, because only time removes it. `until`: when the data will be gone. It is null if
+    Spreader does not know."""
 
     what: str
     until: datetime | None
@@ -68,7 +70,7 @@ class BegunBody(ErasureBody):
 
 
 class RecipientBody(PersonBody):
-    """`erasure`: the newest erasure of the person; null if there was none."""
+    """`erasure`: the newest erasure of the person. It is null if there was none."""
 
     erasure: ErasureBody | None
 
@@ -124,7 +126,8 @@ class RecipientEndpoint:
 
 
 def _require_person(recipient: str) -> None:
-    """No person has the number that takes the place of erased ones."""
+    """Raises the problem `not-found` for the number that takes the place of erased numbers, because no person has
+    it."""
     if recipient == ERASED:
         raise not_found("recipient", recipient)
 

@@ -24,7 +24,7 @@ from spreader.runtime.rows import arrays, fetched
 SERVICES = ("ingress", "router", "pacer", "sender", "stats")
 """The services that have numbers of recipients in their tables."""
 KEPT = timedelta(days=400)
-"""For this long after an erasure, its record shows what was removed."""
+"""How long the record of an erasure is kept. The record shows what was removed."""
 MEASURE_SECONDS = 60.0
 
 
@@ -48,7 +48,7 @@ class Erasures:
     table: ErasureTable
     now: Now
     wakes: Sequence[Callable[[], None]] = ()
-    """Wake the outbox relay, and the loop that removes the person from the tables of the ingress."""
+    """Functions to call after an erasure was stored. They wake the outbox relay and the eraser of the ingress."""
 
     async def begin(self, recipient: str, keep_suppression: bool) -> RecordedErasure:
         """Record an erasure, together with the event that reports it to all services."""
@@ -93,5 +93,6 @@ async def keep_reports(connection: AsyncConnection, reports: Sequence[ErasureRep
 
 
 async def keep_own_report(connection: AsyncConnection, report: ErasureReported) -> None:
-    """The report of the ingress itself needs no Kafka."""
+    """Stores the report of the ingress itself. This report does not go through Kafka, because the ingress keeps the
+    reports."""
     await keep_reports(connection, [report])

@@ -21,7 +21,8 @@ from spreader.runtime.rows import fetched
 
 
 class ListingBody(TypedDict):
-    """A list that has the number. `package_id` is `*` for all packages. `source`: who put the number there."""
+    """A suppression or opt-in list that contains the number. `package_id` is `*` for the list of all packages.
+    `source`: who put the number on the list."""
 
     package_id: str
     since: datetime
@@ -29,7 +30,8 @@ class ListingBody(TypedDict):
 
 
 class KnownWordsBody(TypedDict):
-    """A message of the person that may ask for no more messages. `decision` is null until an operator has decided."""
+    """A message in which the person may have asked for no more messages. `decision` is null until an operator has
+    decided."""
 
     package_id: str
     profile_id: str
@@ -55,8 +57,8 @@ class PersonDeliveries(TypedDict):
 
 
 class PersonBody(TypedDict):
-    """What is known about a person. `conversations` or `reading` is null if its service does not answer.
-    `unavailable` names the service, and why."""
+    """What is known about a person. `conversations` is null if the router does not answer. `reading` is null if the
+    pacer does not answer. `unavailable`: for each service that does not answer, the reason."""
 
     recipient: str
     suppressions: list[ListingBody]
@@ -76,7 +78,8 @@ class KnownPerson:
     pacer: ServiceClient
 
     async def describe(self, recipient: str) -> PersonBody:
-        """Everything that is known about the number, in each of its forms."""
+        """Everything that is known about the person. In some countries, WhatsApp may know the number in two forms. Both
+        are searched."""
         params = {"numbers": list(spellings(recipient))}
         async with autocommit(self.engine) as connection:
             consents = fetched(KnownConsent, await connection.execute(sql.KNOWN_CONSENTS, params))

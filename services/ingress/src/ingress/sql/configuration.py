@@ -46,8 +46,8 @@ SELECT :package_id,
        coalesce((SELECT version + 1 FROM ingress.package_gone WHERE package_id = :package_id FOR UPDATE), 0),
        CAST(:settings AS jsonb), :now, :now
 ON CONFLICT DO NOTHING""")
-"""The new package may have the id of a deleted package. Then its versions continue after the version of the removal, so
-that no version is used twice."""
+"""The new package may have the id of a deleted package. Then the versions of the new package continue after the version
+of the removal, so that no version is used twice."""
 
 PACKAGE = text(f"{_PACKAGE} WHERE package_id = :package_id")
 PACKAGES = text(f"{_PACKAGE} WHERE package_id > :after ORDER BY package_id LIMIT :limit")
@@ -89,9 +89,11 @@ PROFILES_OF_PHONE = text(f"{_PROFILE} WHERE settings ->> 'phone' = :phone AND pr
 PROFILES_SHARING = text(f"""{_PROFILE} WHERE settings #>> '{{gateway,account}}' IN (
     SELECT settings #>> '{{gateway,account}}' FROM ingress.profile GROUP BY 1 HAVING count(*) > 1)
 ORDER BY profile_id""")
-"""Profiles whose accounts have the same name. They may be at different gateways."""
+"""Profiles whose account has the same name as the account of another profile. The two accounts may be at different
+gateways."""
 ACCOUNT_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:account, 0))")
-"""Two requests that add the same account at the same time, in two packages, come one after the other."""
+"""Only one request at a time can set a profile's account to this account, even if the requests concern different
+packages."""
 PROFILE_SAVE = text("""
 UPDATE ingress.profile SET settings = CAST(:settings AS jsonb), updated_at = :now
 WHERE package_id = :package_id AND profile_id = :profile_id""")

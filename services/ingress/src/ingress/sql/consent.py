@@ -24,7 +24,7 @@ class ConsentListEntry:
 
 @dataclass(frozen=True, slots=True)
 class ConsentListing:
-    """A list that a recipient is on."""
+    """A suppression or opt-in list that contains the recipient."""
 
     recipient: str
     kind: ConsentKind
@@ -53,13 +53,14 @@ class UnpublishedConsent(ConsentEntryKey):
     source: str
 
 
-# Each change of an entry is later than the one before, whatever the clocks of the instances and of the gateways say:
-# readers ignore a change that is older than the one that they have.
+# Each change of an entry gets a later time than the change before it, even if the clocks of instances and gateways
+# differ. This is needed because readers ignore a change that is older than the change that they have.
 _LATER = "greatest({}, {}.since + interval '1 microsecond')"
 _NOW = _LATER.format("CAST(:now AS timestamptz)", "consent")
 
-# Other services take no entry of an erased person that is not later than the erasure, and the clock of the instance
-# that noted the erasure may be ahead of this one's.
+# A new entry gets a time after every erasure, because other services accept an entry of an erased person only if it is
+# later than the erasure. The present time may be too early, because the clock of the instance that noted the erasure
+# may be ahead.
 _AFTER_ERASURES = """
 greatest(CAST(:now AS timestamptz), (SELECT max(at) + interval '1 microsecond' FROM ingress.erasure))"""
 _IS_FORGOTTEN = is_erased(
@@ -76,9 +77,9 @@ ON CONFLICT (package_id, kind, recipient) DO UPDATE
 SET listed = true, since = {_LATER.format("excluded.since", "stored")}, source = excluded.source,
     evidence = coalesce(excluded.evidence, stored.evidence), announced = false, changed_at = clock_timestamp()
 WHERE NOT stored.listed AND (excluded.evidence IS NULL OR stored.evidence IS DISTINCT FROM excluded.evidence)""")
-"""Adds recipients to a list. Recipients who are on the list already are skipped. If an entry is removed later, the
-evidence that has added it does not add it again. An opt-out that was reported before its person was erased counts if
-the erasure kept suppressions."""
+"""Adds recipients to a list. Recipients who are on the list already are skipped. After an entry was removed, the
+evidence that had added it cannot add it again. If an opt-out was reported before the person was erased, it is added
+only if the erasure kept suppressions."""
 REMOVE = text(f"""
 UPDATE ingress.consent
 SET listed = false, since = {_NOW}, source = 'api', announced = false, changed_at = clock_timestamp()
@@ -110,7 +111,7 @@ LEFT_OVER = text(f"""
 {_UNPUBLISHED}
 AND changed_at < clock_timestamp() - interval '5 seconds' ORDER BY changed_at LIMIT :limit FOR UPDATE SKIP LOCKED""")
 """Changes that have been unpublished for 5 seconds. A request publishes its changes right after it has stored them, so
-either the request failed or a republication marked the entries."""
+either the request failed or a republication marked the entries as unpublished."""
 MARK_PUBLISHED = text(f"""
 UPDATE ingress.consent SET announced = true
 FROM {unnest(ConsentEntryKey, "published")}

@@ -1,5 +1,5 @@
-"""Statements: the erasures of persons, what they remove from the tables of the ingress, and what is known of
-somebody."""
+"""Statements: erasures of persons, the rows that an erasure removes from the ingress's tables, and what is known about
+a person."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -40,7 +40,7 @@ class NewReport:
 
 @dataclass(frozen=True, slots=True)
 class KnownConsent:
-    """A list on which a number is."""
+    """A suppression or opt-in list that contains a number."""
 
     package_id: str
     kind: ConsentKind
@@ -50,8 +50,8 @@ class KnownConsent:
 
 @dataclass(frozen=True, slots=True)
 class KnownPossibleOptOut:
-    """A message of the person that may ask for no more messages. `profile_id`: the profile that got it. `decision` is
-    None until an operator has decided."""
+    """A message in which the person may have asked for no more messages. `profile_id`: the profile that got the
+    message. `decision` is None until an operator has decided."""
 
     package_id: str
     profile_id: str
@@ -70,8 +70,8 @@ class KnownHiddenId:
 
 @dataclass(frozen=True, slots=True)
 class KnownDeliveries:
-    """The deliveries of a number in one status. `first_at`: when the first of their messages was accepted. `last_at`:
-    when one of them last changed."""
+    """The deliveries of a number in one status. `first_at`: when the first message of these deliveries was accepted.
+    `last_at`: when any of these deliveries last changed."""
 
     status: Status
     deliveries: int
@@ -91,7 +91,7 @@ _NOT_REQUESTED_LATER = f"""NOT EXISTS (
     SELECT FROM ingress.message WHERE message.message_id = mine.message_id AND message.accepted_at > {_AT})"""
 
 REMOVALS = (
-    # A gateway's id may contain the number, as that of the Cloud API does.
+    # The gateway message id is removed too, because it may contain the number. The ids of the Cloud API do.
     Removal(
         "ingress.delivery",
         f"{OF_NUMBER} AND (mine.stage > 0 OR CAST(:overdue AS boolean)) AND {_NOT_REQUESTED_LATER}",
@@ -118,7 +118,8 @@ SELECT NOT CAST(:overdue AS boolean) AND EXISTS (
     SELECT FROM ingress.delivery AS mine WHERE {OF_NUMBER} AND {_NOT_REQUESTED_LATER})"""),
     text("SELECT EXISTS (SELECT FROM ingress.outbox WHERE refusal IS NULL AND body ~ CAST(:quoted AS text))"),
 )
-"""Deliveries that have not ended, and records that are not published yet."""
+"""What an erasure waits for: the person's deliveries that have not ended, and outbox records that are not published
+yet."""
 
 ERASABLE_CONSENTS = text(f"""
 SELECT {columns(ConsentKey)} FROM ingress.consent
@@ -140,13 +141,14 @@ INSERT INTO ingress.erasure_report (erasure_id, service, rows, at)
 SELECT erasure.erasure_id, new.service, CAST(new.rows AS jsonb), new.at
 FROM {unnest(NewReport, "new")} JOIN ingress.erasure ON erasure.erasure_id = new.erasure_id
 ORDER BY erasure.erasure_id, new.service ON CONFLICT DO NOTHING""")
-"""A report on an erasure that is no longer remembered is dropped."""
+"""A report is dropped if the record of its erasure was deleted already."""
 UNREPORTED = text("""
 SELECT CAST(coalesce(extract(epoch FROM clock_timestamp() - min(noted_at)), 0) AS float8) FROM ingress.erasure
 WHERE noted_at > clock_timestamp() - interval '35 days'
   AND (SELECT count(*) FROM ingress.erasure_report
        WHERE erasure_report.erasure_id = erasure.erasure_id) < CAST(:services AS bigint)""")
-"""The age in seconds of the oldest erasure that not all services have reported, or 0."""
+"""The age in seconds of the oldest erasure for which a service's report is missing, or 0 if none is missing. Erasures
+that are older than 35 days do not count."""
 
 KNOWN_CONSENTS = text(f"""
 SELECT {columns(KnownConsent)} FROM ingress.consent WHERE recipient {IS_NUMBER} AND listed

@@ -11,8 +11,8 @@ from spreader.runtime.rows import columns
 
 @dataclass(frozen=True, slots=True)
 class HiddenMessage:
-    """A kept report of a person whose number is not known. `report`: message, edit, unexpected, stop or resume. With
-    the last two, `gateway_message_id` is the evidence of the choice."""
+    """A kept report of a person whose number is not known. `report`: message, edit, unexpected, stop or resume. For
+    stop and resume, `gateway_message_id` is the evidence of the person's choice."""
 
     package_id: str
     profile_id: str
@@ -26,7 +26,7 @@ class HiddenMessage:
 
 @dataclass(frozen=True, slots=True)
 class HiddenMessageEntry:
-    """What callers of the API see of such a message."""
+    """A message of a person whose number is not known, as callers of the API see it."""
 
     profile_id: str
     hidden_id: str
@@ -44,8 +44,9 @@ SELECT :profile_id, :hidden_id, recipient FROM (SELECT CAST(:recipient AS text) 
 WHERE NOT {is_erased("ingress", "new.recipient", "CAST(:at AS timestamptz)")}
 ON CONFLICT (profile_id, hidden_id) DO UPDATE SET recipient = excluded.recipient, learned_at = clock_timestamp()
 WHERE stored.recipient <> excluded.recipient OR stored.learned_at < clock_timestamp() - interval '30 days'""")
-"""Stores the number behind a hidden id, unless the person was erased since it was reported. The time changes once in 30
-days, so that a used number is not deleted."""
+"""Stores the number behind a hidden id, unless the person was erased after the number was reported. If the same number
+is reported again, `learned_at` is renewed, but at most once in 30 days. So a number that is still reported is not
+deleted as old."""
 
 KEEP = text(f"""
 INSERT INTO ingress.hidden_message ({columns(HiddenMessage)})

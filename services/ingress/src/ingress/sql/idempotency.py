@@ -27,9 +27,9 @@ RETURNING message_id""")
 """Claims the key and returns its message id, so that a later request with the key continues the first request's
 message.
 
-It returns no row if the key has a response, if its first request had another body, or if another request works on it.
-If a claim has no response after a minute, its process has probably died, and the next request takes the key over. A row
-from before migration 0010 has an empty message id.
+The statement returns no row if the key has a response, if the key was first used with another body, or if another
+request works on the key. If a claim has no response after a minute, its process has probably died. Then the next
+request takes the key over. A row from before migration 0010 has an empty message id, and this statement fills it.
 """
 
 RESPONSE = text(f"SELECT {columns(StoredResponse)} FROM ingress.answer WHERE route = :route AND key = :key")

@@ -11,8 +11,8 @@ from spreader.runtime.rows import columns
 
 @dataclass(frozen=True, slots=True)
 class PossibleOptOut:
-    """A person whose message probably asks for no more messages, and the message. `profile_id`: the profile that got
-    it."""
+    """A person, and the message that probably asks for no more messages. `profile_id`: the profile that got the
+    message."""
 
     recipient: str
     profile_id: str
@@ -29,7 +29,7 @@ ON CONFLICT (package_id, recipient) DO UPDATE
 SET profile_id = excluded.profile_id, text = excluded.text, evidence = excluded.evidence, at = excluded.at,
     decision = NULL, noted_at = clock_timestamp()
 WHERE stored.evidence <> excluded.evidence AND stored.at <= excluded.at""")
-"""Puts a person on the list, unless the person was erased since the message. A repeated report of the same message has
+"""Puts a person on the list, unless the person was erased after the message. A repeated report of the same message has
 no effect, even after a decision."""
 
 _OPEN = """
@@ -37,7 +37,7 @@ decision IS NULL AND NOT EXISTS (
     SELECT FROM ingress.consent
     WHERE consent.recipient = possible_opt_out.recipient AND consent.kind = 'suppression' AND consent.listed
       AND consent.package_id IN (possible_opt_out.package_id, '*'))"""
-"""The entry waits for a decision, and the person is not suppressed anyway."""
+"""The condition of an entry that waits for a decision. If the person is suppressed already, no decision is needed."""
 
 PAGE = text(f"""
 SELECT {columns(PossibleOptOut)} FROM ingress.possible_opt_out

@@ -37,7 +37,7 @@ class ReceiptMatch(MatchedDelivery):
 
 @dataclass(frozen=True, slots=True)
 class WaitingReceipt:
-    """A receipt, or an echo (status `sent`, with a recipient), whose delivery is not known yet."""
+    """A receipt or an echo whose delivery is not known yet. An echo has the status `sent` and a recipient."""
 
     profile_id: str
     gateway_message_id: str
@@ -88,8 +88,8 @@ LATERAL (
       AND gateway_message_id = receipt.gateway_message_id
     LIMIT 1
 ) AS matched"""
-"""Finds the delivery of a receipt. If the gateway sent our own id back, the search uses this id. Otherwise it uses the
-gateway's message id."""
+"""Finds the delivery of a receipt. If the receipt contains our delivery id, the statement searches for this id.
+Otherwise it searches for the gateway message id."""
 
 MATCH = text(f"""
 SELECT matched.*, receipt.position FROM {unnest(ReceiptKeys, "receipt")} CROSS JOIN {_MATCH}""")
@@ -101,10 +101,10 @@ WHERE receipt.recipient IS NULL OR NOT {is_erased("ingress", "receipt.recipient"
 ORDER BY profile_id, gateway_message_id, status, code
 ON CONFLICT DO NOTHING""")
 """The rows are inserted in a fixed order. Otherwise two calls with the same receipts could deadlock, and gateways do
-repeat calls. Old echoes about persons who were erased since then are left out."""
+repeat calls. An echo is left out if its recipient was erased after the time of the echo."""
 
 IS_ANY_WAITING = text("SELECT EXISTS (SELECT FROM ingress.receipt_waiting)")
-"""Mostly none is waiting, and then nothing else need be asked."""
+"""Whether any receipt is waiting. Usually none is, and then no further statement is needed."""
 
 _WAITING = """
 receipt.package_id AS receipt_package_id, receipt.profile_id AS receipt_profile_id, receipt.gateway_message_id,
@@ -158,9 +158,9 @@ LIMIT :limit FOR UPDATE OF receipt SKIP LOCKED""")
 """Pairs of an echo and a delivery in doubt. A pair counts only if the echo fits no other delivery, and the delivery
 fits no other echo.
 
-An echo is used only after some seconds, because the gateway's response comes after the echo and usually contains the
-gateway message id. For a reply the wait is shorter, because the sender retries a reply 5 s after a call without a
-response.
+An echo is used only after some seconds, because the gateway's response usually follows and contains the gateway message
+id. Then the echo is not needed. For a reply the wait is shorter, because the sender retries a reply 5 s after a call
+without a response.
 """
 
 DELETE_OLD = text("""

@@ -22,8 +22,8 @@ class UnfinishedDeliveries:
 
 @dataclass(frozen=True, slots=True)
 class MessageGap:
-    """A message. `missing` is the number of its recipients for whom ingress has no delivery, because it has read no
-    event about one. Usually the router has not handled these recipients yet."""
+    """A message. `missing`: the number of its recipients for whom the ingress has no delivery. Usually the router has
+    not handled these recipients yet, so there is no event about their deliveries."""
 
     message_id: str
     accepted_at: datetime

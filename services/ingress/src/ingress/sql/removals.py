@@ -18,8 +18,8 @@ UNANNOUNCED = text(f"""
 SELECT package_id, version FROM ingress.package_gone
 WHERE announced IS DISTINCT FROM version AND {_STILL_REMOVED}
 ORDER BY package_id LIMIT :limit FOR UPDATE SKIP LOCKED""")
-"""While a package with the same id is created, the row is locked, and this statement skips it. So the record of the
-removal cannot follow the record of the new package."""
+"""The packages whose removal is not published yet. While somebody creates a new package with the same id, the row is
+locked, and this statement skips it. So a removal is never published after the new package."""
 MARK_ANNOUNCED = text("""
 UPDATE ingress.package_gone SET announced = version WHERE package_id = ANY (CAST(:package_ids AS text[]))""")
 FORGETTABLE = text(f"""

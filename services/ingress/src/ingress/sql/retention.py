@@ -22,7 +22,8 @@ class OldMessage:
 
 @dataclass(frozen=True, slots=True)
 class RemovedMessage:
-    """A message that is gone, whose deliveries are being deleted. `is_last_look`: whether this is the second time."""
+    """A message that callers no longer see. Its deliveries are deleted in two rounds. `is_last_look`: whether this is
+    the second round."""
 
     message_id: str
     due_at: datetime
@@ -55,7 +56,8 @@ WITH removed AS (
     RETURNING message_id)
 INSERT INTO ingress.removed_message (message_id) SELECT message_id FROM removed ORDER BY message_id
 ON CONFLICT (message_id) DO UPDATE SET removed_at = excluded.removed_at, due_at = excluded.due_at""")
-"""Removes the messages whose deliveries have all ended, the last one long ago."""
+"""Removes those of the given messages whose deliveries have all ended. The last change of a delivery must be older than
+`:before`."""
 
 OLDEST_MESSAGE = text("SELECT accepted_at FROM ingress.message ORDER BY accepted_at, message_id LIMIT 1")
 
@@ -76,8 +78,9 @@ FORGET_REMOVED = text("""
 WITH removed AS (
     DELETE FROM ingress.removed_message WHERE message_id = ANY (CAST(:message_ids AS text[])) RETURNING message_id)
 DELETE FROM ingress.message_count USING removed WHERE message_count.message_id = removed.message_id""")
-"""A delivery that was stored after the removal of its message was counted again. Wait for the turn to write counts
-before this (`ingress.sql.status.COUNTS_TURN`)."""
+"""Forgets removed messages and their counts. A removed message may have counts again, because a delivery may have been
+stored after the removal. Before this statement, run `ingress.sql.status.COUNTS_TURN` to wait for the turn to write
+counts."""
 
 TAKE_LEASE = text("""
 INSERT INTO ingress.lease AS known (name, holder, until)
@@ -85,4 +88,4 @@ VALUES (:name, :holder, statement_timestamp() + CAST(:lasts AS interval))
 ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.until
 WHERE known.holder = excluded.holder OR known.until < statement_timestamp()
 RETURNING name""")
-"""Begins or prolongs the lease of a holder. Returns no row while another holder has it."""
+"""Begins or prolongs the lease of a holder. Returns no row while another holder has the lease."""

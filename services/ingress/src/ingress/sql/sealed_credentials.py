@@ -10,7 +10,8 @@ from spreader.runtime.rows import column, unnest
 
 @dataclass(frozen=True, slots=True)
 class SealedEntry:
-    """The sealed credentials of a profile. `holder`: the name of its access token, if it has one."""
+    """The sealed credentials of a profile. `holder`: a name that is computed from the profile's access token. It is
+    None if the profile has no token."""
 
     package_id: str
     profile_id: str
@@ -20,7 +21,8 @@ class SealedEntry:
 
 @dataclass(frozen=True, slots=True)
 class ResealedEntry:
-    """`sealed`: the text that is replaced. `fresh`: a JSON object with the fields that the gateway gets instead."""
+    """`sealed`: the sealed text before the change. `fresh`: a JSON object with the new values of the gateway settings
+    that change."""
 
     profile_id: str
     sealed: str = field(repr=False)
@@ -46,5 +48,6 @@ SET settings = jsonb_set(settings, '{{gateway}}', (settings -> 'gateway') || res
 FROM {unnest(ResealedEntry, "resealed")}
 WHERE profile.package_id = :package_id AND profile.profile_id = resealed.profile_id
   AND settings #>> '{{gateway,sealed}}' = resealed.sealed""")
-"""`updated_at` stays, because callers see no change. If an operator has just set other credentials, they stay too."""
+"""The statement leaves `updated_at` as it is, because callers see no change. If an operator has just set other
+credentials, the statement leaves these as they are too."""
 WAITING_RECORDS = text("SELECT headers, body FROM ingress.outbox WHERE topic = :topic AND body IS NOT NULL")

@@ -39,7 +39,8 @@ class CountedMessage(AcceptedMessage):
 
 @dataclass(frozen=True, slots=True)
 class UncountedMessage:
-    """A message whose kept counts lack the deliveries from before the counts."""
+    """A message with deliveries from the time before the database kept counts. The counts of the message lack these
+    deliveries."""
 
     message_id: str
     recipients: int
@@ -47,7 +48,8 @@ class UncountedMessage:
 
 @dataclass(frozen=True, slots=True)
 class LackingCount:
-    """How many deliveries in a status the kept counts of a message lack. Below 0: they have too many."""
+    """How many deliveries of one status are missing in the counts of a message. If the number is below 0, the counts
+    have too many."""
 
     message_id: str
     status: str
@@ -56,7 +58,7 @@ class LackingCount:
 
 @dataclass(frozen=True, slots=True)
 class FoldedDelivery:
-    """A delivery as events update it. `stage`, `attempt` and `turn` are the fields of its `Progress`."""
+    """A delivery as its events describe it. `stage`, `attempt` and `turn` are the fields of its `Progress`."""
 
     delivery_id: str
     message_id: str
@@ -72,7 +74,8 @@ class FoldedDelivery:
     gateway_message_id: str | None
     sent_at: datetime | None
     requested_at: datetime
-    """When the message was requested, or the time of the event if the id of the message does not say it."""
+    """When the message was requested. If the message id does not contain this time, the field has the time of the
+    event."""
     stage: int = column("int")
     attempt: int = column("int")
     index: int | None = column("int")
@@ -107,10 +110,11 @@ coalesce(CASE WHEN counted
                     FROM (SELECT {_SHOWN} AS status, count(*) AS deliveries
                           FROM ingress.delivery WHERE delivery.message_id = message.message_id GROUP BY 1) AS by_status)
          END, jsonb_build_object()) AS counts"""
-"""The kept counts of a message. Triggers keep them (migration 0018)."""
+"""The counts of a message by status. Triggers store and update them (migration 0018). While a message is not yet
+`counted`, this expression counts its deliveries instead."""
 
 COUNTS_TURN = text("SELECT pg_advisory_xact_lock(hashtextextended('ingress.message_count', 0))")
-"""Waits for the turn to write counts, until the commit (migration 0018)."""
+"""Waits for the turn to write counts (migration 0018). The transaction then has the turn until its commit."""
 UNCOUNTED = text(
     f"SELECT {columns(UncountedMessage)} FROM ingress.message WHERE NOT counted ORDER BY message_id LIMIT :limit"
 )
@@ -123,8 +127,9 @@ SELECT {columns(LackingCount)} FROM (
         SELECT message_id, status, -deliveries
         FROM ingress.message_count WHERE message_id = ANY(CAST(:message_ids AS text[]))) AS difference
     GROUP BY message_id, status HAVING sum(number) <> 0) AS lacking""")
-"""What the kept counts of these messages lack. The statement reads deliveries and counts as they are at one time, so
-what they lack does not depend on the changes that others commit meanwhile."""
+"""The deliveries that the counts of these messages lack. The statement reads deliveries and counts of the same moment.
+Other transactions may change both meanwhile. That does not change the result, because each change of a delivery changes
+the counts too."""
 MARK_COUNTED = text("""
 UPDATE ingress.message SET counted = true WHERE message_id = ANY(ARRAY(
     SELECT message_id FROM ingress.message WHERE message_id = ANY(CAST(:message_ids AS text[])) AND NOT counted
@@ -150,9 +155,9 @@ _BEFORE = " AND (accepted_at, message_id) < (:before_at, :before_id)"
 
 @cache
 def messages(of_lane: bool, is_later: bool) -> TextClause:
-    """A page of a package's messages, the newest first. It contains only the conditions that are needed, because with a
-    condition such as `:before_at IS NULL OR ...` Postgres would read all newer messages. `of_lane`: only messages of
-    `:lane`. `is_later`: the page begins after `:before_at` and `:before_id`."""
+    """A page of a package's messages, the newest first. The statement contains only the conditions that are needed,
+    because with a condition such as `:before_at IS NULL OR ...` Postgres would read all newer messages. `of_lane`: only
+    messages of `:lane`. `is_later`: the page begins after `:before_at` and `:before_id`."""
     return text(_MESSAGES.format(conditions=(_OF_LANE if of_lane else "") + (_BEFORE if is_later else "")))
 
 
@@ -192,9 +197,9 @@ WHERE (excluded.stage, excluded.attempt, excluded.turn) > (known.stage, known.at
    OR known.gateway_message_id IS NULL AND excluded.gateway_message_id IS NOT NULL AND known.recipient <> '{ERASED}'
    OR known.sent_at IS NULL AND excluded.sent_at IS NOT NULL""")
 """Merges a stored row and a new row like `ingress.core.delivery_updates.merge`. The row with more progress wins. Its
-empty columns are filled from the other row. So the profile and the gateway message id are of the same attempt.
+empty columns are filled from the other row. So the profile and the gateway message id belong to the same attempt.
 
-The delivery of an erased person gets no gateway message id any more, because that may contain the number.
+The delivery of an erased person gets no gateway message id any more, because the id may contain the number.
 """
 
 _DELIVERY = f"SELECT {columns(ShownDelivery)} FROM (SELECT *, at AS updated_at FROM ingress.delivery) AS delivery "

@@ -1,4 +1,4 @@
-"""Conversation endpoint: shows which profile a customer talks to, since when and why. The router reports this."""
+"""Conversation endpoint: asks the router which profile a customer talks to, since when and why."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any

@@ -29,8 +29,8 @@ from spreader.kafka.guarded_consumer import GuardedConsumer, Received
 E = TypeVar("E", bound=Event)
 
 RECORDS_MAX = {OpenDeliveriesAssigned.topic: 20}
-"""The most records in a batch, for topics where the default is too much. A record of this topic has up to 500
-deliveries."""
+"""The most records in a batch, for a topic for which the default is too high. One record of assigned deliveries has up
+to 500 deliveries."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from spreader.runtime.retention import TAKE_TURN, Turn
 from spreader.runtime.rows import arrays, fetched
 
 COUNTED_MAX = 20_000
-"""The most recipients of the messages that one step counts, unless the first message alone has more."""
+"""One step counts messages that together have at most this many recipients. It counts the first message even if that
+message alone has more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +22,8 @@ class MessageCounts:
     engine: AsyncEngine
 
     async def count_uncounted(self, messages_max: int) -> int:
-        """Count the deliveries of some messages. Until then their counts are read from their deliveries. Returns
-        `messages_max` if there may be more."""
+        """Count the deliveries of some messages. Before that, the deliveries of such a message are counted each time
+        that somebody reads the message. Returns `messages_max` if there may be more messages to count."""
         async with self.engine.begin() as connection:
             (turn,) = fetched(Turn, await connection.execute(TAKE_TURN, {"table": "ingress.message_count"}))
             if not turn.is_mine:
@@ -38,8 +39,8 @@ class MessageCounts:
 
 
 async def store(connection: AsyncConnection, message_ids: Sequence[str], lacking: Iterable[LackingCount]) -> None:
-    """Add what the counts of these messages lack. Counting has locked nothing, because it may take long. A message that
-    was deleted meanwhile gets no counts."""
+    """Add the deliveries that the counts of these messages lack. The count before this locked nothing, because it may
+    take long. So a message may have been deleted meanwhile, and it then gets no counts."""
     marked = await connection.execute(sql.MARK_COUNTED, {"message_ids": message_ids})
     left = {row.message_id for row in marked}
     await connection.execute(sql.COUNTS_TURN)
@@ -47,7 +48,7 @@ async def store(connection: AsyncConnection, message_ids: Sequence[str], lacking
 
 
 def _first_of(messages: Sequence[UncountedMessage]) -> Sequence[UncountedMessage]:
-    """As many of the messages as have at most `COUNTED_MAX` recipients together, and at least one."""
+    """The first messages that together have at most `COUNTED_MAX` recipients, but at least one message."""
     recipients = 0
     for index, message in enumerate(messages):
         recipients += message.recipients

@@ -27,9 +27,10 @@ from spreader.kafka.bus import Bus
 
 NOTE = "Held deliveries are cancelled, and released ones whose gateway call has not begun."
 RETRY_SECONDS = 0.05
-"""The first pause. Each pause is twice as long as the one before."""
+"""The first pause between two searches for a message. Each further pause is twice as long as the pause before it."""
 NEW_FOR = timedelta(hours=1)
-"""Long enough for clocks that differ, and for the fast clock of a trial."""
+"""A message may be new if its id was created less than this long before or after now. One hour is enough for clocks
+that differ, and for the fast clock of a trial."""
 
 _COUNT = {"type": "integer", "minimum": 0}
 _COUNTS = {"type": "object", "required": list(STATUSES), "properties": dict.fromkeys(STATUSES, _COUNT)}
@@ -86,8 +87,9 @@ class MessageEndpoint:
     async def _message(self, message_id: str) -> CountedMessage:
         """Raises the problem `not-found` if there is no such message.
 
-        A consumer stores a message only shortly after it was accepted. So a message that may be new is awaited, for at
-        most `found_wait_seconds`. An id of ours says when it was created; an id that a caller chose does not.
+        A consumer stores a message shortly after its acceptance. So if the message may be new, this function waits for
+        it, but not longer than about `found_wait_seconds`. An id that Spreader made contains the time of its creation.
+        Any other id may be new.
         """
         pause, waited = RETRY_SECONDS, 0.0
         while (message := await self.projection.message(message_id)) is None:

@@ -1,9 +1,9 @@
 """Message retention: deletes old messages with their deliveries, piece by piece.
 
 A message is old when `keep` has passed since its acceptance and since the last event about any of its deliveries. An
-unfinished message is never old. A step first removes messages, which are gone for callers at once, and notes their ids.
-The next steps delete their deliveries by these ids. A day later they look for deliveries again, because an event that
-was on its way could have stored one again.
+unfinished message is never old. One step removes messages and notes their ids. Callers no longer see these messages.
+The next steps delete the deliveries of the noted messages. A day later, another step looks for deliveries of these
+messages again, because a late event may have stored one.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,8 @@ from spreader.telemetry.metrics import DELETED_ROWS, OLDEST_ROW, OVERDUE_ROWS, f
 
 MESSAGES, DELIVERIES = "ingress.message", "ingress.delivery"
 EXAMINED_MAX = 20_000
-"""The most recipients of the messages that one step examines, unless the first message alone has more."""
+"""One step examines messages that together have at most this many recipients. It examines the first message even if
+that message alone has more."""
 LOOK_AGAIN_AFTER = timedelta(days=1)
 
 for metric in (DELETED_ROWS, OLDEST_ROW, OVERDUE_ROWS):
@@ -31,17 +32,20 @@ for metric in (DELETED_ROWS, OLDEST_ROW, OVERDUE_ROWS):
 
 @dataclass
 class MessageRetention:
-    """`keep`: in the system's time. If several instances run, only one deletes at a time."""
+    """`keep`: how long a message is kept, in the system's time. If several instances run, only one deletes at a
+    time."""
 
     engine: AsyncEngine
     now: Now
     keep: timedelta
     _after: tuple[datetime, str] = field(default=(BEGINNING, ""), init=False)
-    """The last message that this walk has examined. Unfinished messages stay, so each walk passes them once."""
+    """A walk examines all old messages, from the oldest to the newest. This is the last message that the present walk
+    has examined. The next step begins behind it, because messages that are not removed would otherwise be examined
+    again."""
 
     async def delete_old(self, rows_max: int) -> int:
-        """Delete at most `rows_max` deliveries, or examine at most `rows_max` messages. Returns `rows_max` if there may
-        be more to do."""
+        """Delete at most `rows_max` deliveries of removed messages. If there are no such messages, examine at most
+        `rows_max` old messages. Returns `rows_max` if there may be more to do."""
         async with self.engine.begin() as connection:
             (turn,) = fetched(Turn, await connection.execute(TAKE_TURN, {"table": MESSAGES}))
             if not turn.is_mine:
@@ -51,8 +55,8 @@ class MessageRetention:
             return await self._remove_messages(connection, rows_max)
 
     async def _delete_deliveries(self, connection: AsyncConnection, now: datetime, rows_max: int) -> bool:
-        """Delete deliveries of removed messages. Returns whether there were such messages. The transaction then removes
-        no further message, because it may have written counts (migration 0018)."""
+        """Delete deliveries of removed messages. Returns whether there were such messages. If there were, this
+        transaction must not remove messages any more, because it may have written counts (migration 0018)."""
         due = fetched(RemovedMessage, await connection.execute(sql.REMOVED_MESSAGES, {"limit": rows_max}))
         message_ids = [message.message_id for message in due]
         params = {"message_ids": message_ids, "rows": rows_max}
@@ -89,7 +93,7 @@ class MessageRetention:
 
 
 def _first_of(messages: Sequence[OldMessage]) -> Sequence[OldMessage]:
-    """As many of the messages as have at most `EXAMINED_MAX` recipients together, and at least one."""
+    """The first messages that together have at most `EXAMINED_MAX` recipients, but at least one message."""
     recipients = 0
     for index, message in enumerate(messages):
         recipients += message.recipients

@@ -34,23 +34,23 @@ class ListPosition:
 
 @dataclass(frozen=True, slots=True)
 class StatusProjection:
-    """Stores folded events. They may be repeated and may come in any order, because a message is inserted only once and
-    a delivery only advances."""
+    """Stores folded events. Events may be repeated, and may come in any order, because a message is inserted only once
+    and a delivery only advances."""
 
     engine: AsyncEngine
     erasures: ErasureTable = ERASURES
 
     async def rehearse(self) -> None:
-        """Prepare the statements of a reply, so that the first reply does not wait for this. Nothing is written,
-        because no statement gets a row."""
+        """Prepare the statements that a reply needs on each free connection, so that the first reply does not wait for
+        that. This writes nothing, because the statements get no rows."""
         async with free_connections(self.engine) as connections:
             for connection in connections:
                 await connection.execute(sql.MESSAGES_INSERT, arrays(AcceptedMessage, []))
                 await connection.execute(sql.DELIVERIES_FOLD, self._folded([]))
 
     async def accept_large(self, message: AcceptedMessage, records: AsyncIterable[Sequence[Envelope]]) -> None:
-        """Stores a message, and all its records in the outbox, in one transaction. `records` yields those that one
-        statement stores.
+        """Stores a message, and all its records in the outbox, in one transaction. `records` yields the records in
+        groups. One statement stores one group.
 
         Does nothing if the message exists, because an earlier request with the same Idempotency-Key has stored the
         message and its records.

@@ -20,8 +20,8 @@ from spreader.runtime.rows import fetched
 UNCHANGED_FOR = timedelta(minutes=15)
 """A delivery is counted if it has made no progress for this long, in wall time."""
 LOOK_BACK = timedelta(hours=24)
-"""How far back the first run after a start reads. It reads the messages of this time span, which ends `UNCHANGED_FOR`
-ago."""
+"""The first run after a start reads the messages that were accepted in a time span of this length. The span ends
+`UNCHANGED_FOR` before the run."""
 MESSAGES_MAX = 2_000
 """The most new messages that a run reads."""
 INCOMPLETE_MAX = 10_000
@@ -39,15 +39,15 @@ While there are more messages to read, the pause is only as long as the run.
 class Reconciliation:
     """Reads each message once, when it is older than `UNCHANGED_FOR`.
 
-    A message with missing deliveries is read again in every run until none is missing.
+    A message with missing deliveries is read again in every run until no delivery is missing.
     """
 
     engine: AsyncEngine
     clock: Clock
     _after: tuple[datetime, str] | None = field(default=None, init=False)
     _missing: dict[str, int] = field(default_factory=dict[str, int], init=False)
-    """By message id, the number of recipients for whom ingress has no delivery, because it has read no event about one.
-    Usually the router has not handled these recipients yet."""
+    """For each message id, the number of recipients for whom the ingress has no delivery. Usually the router has not
+    handled these recipients yet, so there is no event about their deliveries."""
 
     async def measure_outbox(self) -> float:
         """Sets the metrics of the outbox. Returns the seconds until the next run."""

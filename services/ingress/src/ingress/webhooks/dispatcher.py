@@ -70,8 +70,8 @@ class WebhookDispatcher:
     async def dispatch(
         self, called: ProfileAccount, parser: WebhookParser, addressed_reports: Sequence[AddressedReport]
     ) -> None:
-        """Publishes the events of these reports. Raises an error if any event may not have been published. After an
-        error the gateway calls again. Then the events that were published before have no effect.
+        """Publishes the events of these reports. Raises an error if it is not certain that all events were published.
+        After an error the gateway calls again. Events that are published a second time have no effect.
 
         `called` is the profile whose webhook address was called. `parser` is the parser of its gateway.
         """
@@ -128,9 +128,10 @@ class WebhookDispatcher:
     def _if_trusted(
         self, called: ProfileAccount, parser: WebhookParser, other: ProfileAccount | None
     ) -> Sequence[ProfileAccount]:
-        """The other profile, if it has the same secret as the called profile. Otherwise an empty list.
+        """A list with `other` if that profile has the same webhook secret as the called profile. Otherwise an empty
+        list.
 
-        With the same secret, the other profile's address would have accepted the call too.
+        The same secret is enough proof, because the webhook address of `other` would have accepted this call too.
         """
         if other is None or parser.secret_name is None:
             return []
@@ -151,8 +152,9 @@ class WebhookDispatcher:
                 return False
 
     async def _take_opt_out(self, called: ProfileAccount, addressed: AddressedReport) -> None:
-        """Hears an opt-out to an account that no profile has. The caller knows the secret of the called profile, so the
-        account belongs to the same business, or its name is wrong."""
+        """The report concerns an account that no profile has. If it is an opt-out, processes it as an opt-out to the
+        called profile. This is right, because the caller knows the secret of the called profile. So the account belongs
+        to the same business, or the report names the wrong account."""
         report = addressed.report
         if isinstance(report, InboundMessage) and report.text is not None:
             report = UnexpectedMessage(report.gateway_message_id, report.recipient, report.text, report.at)

@@ -24,7 +24,7 @@ PARSERS: Mapping[Driver, WebhookParser] = {
 
 
 def read_reports(driver: Driver, now: datetime, body: bytes) -> list[AddressedReport] | Problem:
-    """Large calls run this function in a child process."""
+    """Reads the reports in the body of a call. For a large body, a child process runs this function."""
     try:
         return PARSERS[driver].parse(body, now)
     except ValidationError as error:

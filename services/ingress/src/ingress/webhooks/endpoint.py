@@ -74,12 +74,13 @@ class WebhooksEndpoint:
     """Wall time. It is needed because gateways put wall time into their time stamps, even if the system's clock runs
     faster."""
     turns: BodyTurns = field(default_factory=BodyTurns)
-    """These turns are not those of the API, because anybody can send a large body to the address of a webhook."""
+    """Large bodies of webhook calls wait here for their turn. They take no turns from requests of the API, because
+    anybody can send a large body to the address of a webhook."""
 
     async def challenge(self, package_id: PathId, profile_id: PathId, request: Request) -> Response:
-        """Returns the text `hub.challenge` if the call has our verify token.
+        """Returns the text `hub.challenge` if the call contains the profile's verify token.
 
-        Meta calls this once, when somebody enters the webhook address in its dashboard.
+        Meta calls this once, when somebody enters the webhook address in Meta's dashboard.
         """
         account = await self._account("cloud_api", package_id, profile_id)
         query = request.query_params
@@ -141,7 +142,7 @@ class WebhooksEndpoint:
         router = APIRouter(prefix=f"{API}/webhooks", tags=["webhooks"])
         path = "/{package_id}/{profile_id}"
         paths: list[tuple[Driver, str, str]] = [(driver, path, _OPERATION_IDS[driver]) for driver in PARSERS]
-        paths.append(("evolution", f"{path}/{{event}}", "reportEventFromEvolution"))  # its setting `byEvents`
+        paths.append(("evolution", f"{path}/{{event}}", "reportEventFromEvolution"))  # for its setting `byEvents`
         for driver, driver_path, operation_id in paths:
             parser = PARSERS[driver]
             body: Any = SimulatorReceipt | SimulatorMessage if driver == "simulator" else dict[str, Any]

@@ -1,7 +1,8 @@
-"""Hidden ids: learns the phone numbers behind the ids by which WhatsApp names people, and keeps messages until then.
+"""Hidden ids: learns the phone numbers behind hidden ids. Until a number is known, the messages of its person are kept.
 
-WhatsApp may name a person by an id that hides the number, such as `…@lid` or a user id of Meta. Receipts and echoes of
-our own messages show whom we wrote to, and some reports contain both the id and the number.
+WhatsApp may name a person by an id that hides the number, such as `…@lid` or a user id of Meta. The ingress learns the
+number in three ways. Some reports contain both the hidden id and the number. A receipt with a hidden id belongs to a
+delivery, and the delivery has the number. Otherwise the sender asks the gateway.
 """
 
 from collections.abc import Sequence
@@ -41,11 +42,11 @@ class HiddenIds:
     sender: ServiceClient
     erasures: ErasureTable = ERASURES
     recent: RecentNumbers = field(default_factory=RecentNumbers)
-    """The numbers that this process has learned, so that most receipts need no statement."""
+    """The numbers that this process has learned recently. Because of them, most receipts need no database statement."""
 
     async def take(self, package_id: str, profile_id: str, hidden_id: str | None, report: CustomerReport) -> None:
-        """Process a customer's report. If only a hidden id names the customer, and the number behind it is not known,
-        the report is kept until it is."""
+        """Process a customer's report. The report may name the customer only by a hidden id. If the number behind the
+        id is not known, the report is kept until the number is known."""
         if report.recipient != NUMBER_UNKNOWN:
             if hidden_id is not None and isinstance(report, InboundMessage):
                 await self.learn(profile_id, hidden_id, report.recipient, report.at)
@@ -60,8 +61,8 @@ class HiddenIds:
                 await self.messages.take_report(package_id, profile_id, report)
 
     async def learn(self, profile_id: str, hidden_id: str, number: str, at: datetime) -> None:
-        """Store the number behind a hidden id, and process the messages that were kept under the id. `at`: the time to
-        which the report with the number belongs."""
+        """Store the number behind a hidden id, and process the messages that were kept under the id. `at`: the time of
+        the report that led to the number."""
         key = profile_id, hidden_id
         if self.recent.get(key) == number or number == ERASED:
             return
@@ -81,7 +82,8 @@ class HiddenIds:
             return fetched(HiddenMessageEntry, rows)
 
     async def _ask(self, package_id: str, profile_id: str, hidden_id: str, at: datetime) -> str | None:
-        """The number that the gateway knows. It is stored. None if the gateway or the sender does not say."""
+        """Asks the gateway for the number, by way of the sender. Stores the number and returns it. Returns None if the
+        gateway does not know the number, or if there is no answer."""
         query = {"package_id": package_id, "profile_id": profile_id, "hidden_id": hidden_id}
         response = await self.sender.query("/hidden-ids/number", query)
         number = None if response is None or isinstance(response, ServiceUnavailable) else response.get("number")
@@ -102,13 +104,15 @@ class HiddenIds:
             params = {name: getattr(message, name) for name in HiddenMessage.__dataclass_fields__}
             kept = await connection.execute(sql.KEEP, params)
         HIDDEN_MESSAGES.labels("kept").inc(kept.rowcount)
-        # The number may have become known since it was looked up. Then no other call processes this message.
+        # Another call may have learned the number after this call looked it up. If the other call did not see this
+        # message, only this call can process it.
         if (number := await self._number(profile_id, hidden_id)) is not None:
             await self._process_kept(profile_id, hidden_id, number)
 
     async def _process_kept(self, profile_id: str, hidden_id: str, number: str) -> None:
-        """Process the kept messages, and delete them after that. After a crash they are processed again, which has no
-        second effect. Messages to a removed package stay until they are old."""
+        """Process the kept messages, and then delete them. After a crash between the two steps, they are processed
+        again, which has no second effect. Messages to a removed package are not processed. They stay until they are
+        old."""
         params = {"profile_id": profile_id, "hidden_id": hidden_id}
         async with autocommit(self.engine) as connection:
             kept = fetched(HiddenMessage, await connection.execute(sql.KEPT, params))

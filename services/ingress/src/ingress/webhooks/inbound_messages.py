@@ -57,8 +57,9 @@ class InboundMessages:
                 await self._apply_preference(package_id, report)
 
     async def _apply_preference(self, package_id: str, preference: MarketingPreference) -> None:
-        """Adds a suppression for the choice `stop`, and lifts it for `resume`. Only a suppression that a gateway's
-        report has added is lifted, and none that the erasure of a person has kept since then."""
+        """Adds a suppression if the customer chose `stop`. Lifts a suppression if the customer chose `resume`, but only
+        one that a gateway's report added. If the person was erased after the choice, nothing is lifted, because the
+        erasure may have kept the suppression."""
         key, at = ConsentListKey(package_id, "suppression"), preference.at
         if preference.stop:
             await self.consents.add(key, [preference.recipient], "gateway", preference.evidence, at, at)

@@ -13,8 +13,8 @@ class NumberChanges:
     router: ServiceClient
 
     async def take(self, package_id: str, change: NumberChange) -> None:
-        """Raises the problem `unavailable` if the router does not respond. Then the gateway calls again, and what is
-        done already has no second effect."""
+        """Raises the problem `unavailable` if the router does not respond. Then the gateway calls again. A step that
+        was done before has no second effect."""
         await self.consents.follow(change.recipient, change.new_recipient, change.evidence)
         path = f"/packages/{package_id}/conversations/{change.recipient}/new-number"
         response = await self.router.query(path, {"recipient": change.new_recipient})

@@ -1,7 +1,8 @@
 """Receipt groups: matches the receipts of several webhook calls with one statement, and publishes them together.
 
-The first call after a pause is processed at once. Further calls wait until the group is full, or until some time has
-passed since the group before. A gateway gets its response only after its receipts are processed.
+The first call after a pause is processed at once. Further calls form a group. It waits until it is full, or until
+`GROUP_SECONDS` have passed since the last group began. A gateway gets its response only after its receipts are
+processed.
 """
 
 import asyncio
@@ -15,9 +16,9 @@ from spreader.runtime.group_write import write_in_parts
 from spreader.runtime.postgres import is_transient
 
 GROUP_SECONDS = 0.05
-"""The time between two groups that are not full."""
+"""A group that is not full begins at least this long after the group before it."""
 GROUP_CALLS = 64
-"""The number of calls of a full group."""
+"""A group with this many calls is full."""
 
 
 class Matcher(Protocol):
@@ -42,7 +43,8 @@ class ReceiptGroups:
         self._taking: asyncio.Task[None] | None = None
 
     async def take(self, receipts: Sequence[ProfileReceipt]) -> None:
-        """Returns when the matcher has taken these receipts. Raises its error if it failed with them."""
+        """Returns when the matcher has taken these receipts. If the matcher fails with them, raises the matcher's
+        error."""
         if not receipts:
             return
         call = _Call(receipts)
@@ -72,7 +74,7 @@ class ReceiptGroups:
             async with asyncio.timeout_at(self._not_before):
                 await self._full.wait()
         except TimeoutError:
-            pass  # the time of a group that is not full
+            pass  # the group is not full, but its time has come
         self._not_before = loop.time() + self._seconds
 
     async def _take(self, group: Sequence[_Call]) -> None:

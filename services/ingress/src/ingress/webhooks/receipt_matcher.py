@@ -1,8 +1,9 @@
 """Receipt matcher: finds the deliveries that gateways' receipts concern, and publishes their outcomes.
 
 A receipt may arrive before its delivery is known, or before the delivery has its gateway message id. Then the receipt
-is stored as waiting, and it is matched when the projection folds the delivery. A waiting receipt is deleted after its
-outcome is published. After a crash before the deletion, the outcome is published again with the same event id.
+is stored as waiting, and it is matched when the status projection stores a change of the delivery. A waiting receipt is
+deleted after its outcome is published. If the process crashes between the two steps, the outcome is published again
+with the same event id.
 
 A receipt may be stored at the very time at which the projection commits its delivery. Then neither transaction sees the
 row of the other, and `match_recent` matches the receipt a few seconds later.
@@ -34,8 +35,8 @@ BATCH_MAX = 1_000
 DELIVERIES_MAX = 5_000
 KEPT_MAX = 100_000
 RECENT, ALL = timedelta(minutes=1), timedelta(days=2)
-"""The largest age of the receipts that a run matches. `ALL` covers every receipt, because receipts are kept for only a
-day."""
+"""The largest age of the receipts that a run matches. `ALL` covers every waiting receipt, because a receipt waits for
+at most a day."""
 MATCH_EVERY_SECONDS = 1.0
 
 
@@ -47,7 +48,8 @@ class ReceiptMatcher:
     bus: Bus
     kept_max: int = KEPT_MAX
     hidden_ids: HiddenIds | None = None
-    """Learns which hidden id a recipient has. None: it learns from other receipts."""
+    """Learns the hidden ids of recipients from the receipts that `take` gets. None if this object only matches waiting
+    receipts, because those are stored without hidden ids."""
     erasures: ErasureTable = ERASURES
 
     async def take(self, receipts: Sequence[ProfileReceipt]) -> None:
@@ -76,7 +78,7 @@ class ReceiptMatcher:
                 )
 
     async def match_deliveries(self, delivery_ids: Iterable[str]) -> None:
-        """Matches the receipts that wait for these deliveries, which have just changed."""
+        """Matches the receipts that wait for these deliveries. The deliveries have just changed."""
         ids = list(delivery_ids)
         if not ids or not await self._is_any_waiting():
             return
@@ -91,7 +93,7 @@ class ReceiptMatcher:
         return MATCH_EVERY_SECONDS
 
     async def match_all_and_delete_old(self, rows_max: int) -> int:
-        """Matches all waiting receipts, then deletes at most `rows_max` that are too old or too many.
+        """Matches all waiting receipts, then deletes at most `rows_max` of those that are too old or too many.
 
         Returns how many it deleted.
         """
@@ -112,7 +114,7 @@ class ReceiptMatcher:
             pass
 
     async def _match(self, statement: TextClause, params: dict[str, Any]) -> int:
-        """Matches one batch. Returns its size.
+        """Matches one batch. Returns the size of the batch.
 
         The rows stay locked until their outcomes are published, so that no other process publishes the same outcomes.
         """

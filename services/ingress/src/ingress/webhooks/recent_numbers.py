@@ -8,12 +8,14 @@ KEPT_SECONDS = 600.0
 KEPT_MAX = 50_000
 
 ProfileHiddenId = tuple[str, str]
-"""A profile and a hidden id. Ids of Meta are different for each business."""
+"""A profile and a hidden id. The profile is needed because Meta's ids of one person differ from business to
+business."""
 
 
 @dataclass(slots=True)
 class RecentNumbers:
-    """Saves statements. All numbers are forgotten together, so that the number of an erased person does not stay."""
+    """Remembers numbers, so that fewer database statements are needed. All numbers are forgotten together every
+    `KEPT_SECONDS`, so that the number of an erased person does not stay."""
 
     clock: Callable[[], float] = time.monotonic
     _numbers: dict[ProfileHiddenId, str] = field(default_factory=dict[ProfileHiddenId, str], init=False, repr=False)

@@ -1,7 +1,7 @@
-"""Repeated states: gateways repeat the state of a session that they cannot connect. Equal reports are published once.
+"""Repeated states: recognises the equal reports that a gateway repeats while it cannot connect a session.
 
-Without a network, Evolution API connects again without a pause, and reports `connecting` about four times a second for
-each instance.
+The ingress publishes only the first of such reports. Without a network, Evolution API tries to connect without a pause,
+and reports `connecting` about four times a second for each of its sessions.
 """
 
 import time
@@ -13,7 +13,8 @@ from spreader.contract.events import ProfileReported
 SECONDS = 30.0
 """After this time, an equal report is published again."""
 PROFILES_MAX = 10_000
-"""If more profiles have reported, all reports are forgotten, and the next ones are published."""
+"""When reports of this many profiles are remembered, all are forgotten. Then the next report of each profile is
+published."""
 
 
 @dataclass(slots=True)
@@ -26,8 +27,8 @@ class RepeatedStates:
     def is_repeat(self, report: ProfileReported) -> bool:
         """Whether this process has published an equal report shortly before.
 
-        A report that a session works is never a repeat, because it may follow another state that another process has
-        published. A report about a restriction, the quota or the quality is none either.
+        A report that a session works is never a repeat, because another process may have published another state since
+        then. A report about a restriction, the quota or the quality is never a repeat either.
         """
         if not _is_only_a_bad_state(report):
             return False
