@@ -93,7 +93,8 @@ class ApiMessageList(ApiModel):
     data: tuple[ApiMessage, ...]
     next_cursor: str | None = None
     kept_days: float | None = None
-    """How many days a message is kept after its last event. None: ingress is older."""
+    """How many days a message is kept after its last event. None if the ingress is an older version, which does not
+    return this field."""
 
 
 class ApiDelivery(ApiModel):

@@ -30,7 +30,8 @@ class ForeignChange:
 def foreign_changes(
     fields: tuple[SettingField, ...], loaded: Mapping[str, Any], present: Mapping[str, Any]
 ) -> list[ForeignChange]:
-    """The settings of a form that differ between the document that it was opened with and the present one."""
+    """The settings of a form that differ between two documents: the document with which the form was opened, and the
+    present document."""
     before, after = draft.initial_values(loaded, fields), draft.initial_values(present, fields)
     return [
         ForeignChange(field, value_text(field, before[field.pointer]), value_text(field, after[field.pointer]))
@@ -46,7 +47,7 @@ def with_authors(changes: Iterable[ForeignChange], history: Sequence[ApiChange],
 
 
 def _is_on(field: SettingField, values: draft.Values) -> bool:
-    """Whether the setting applies. While its switch is off, its value says nothing."""
+    """Whether the setting applies. A setting does not apply while its switch is off. Then its value has no meaning."""
     return not field.only_with or bool(values[field.only_with])
 
 

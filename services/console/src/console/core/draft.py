@@ -101,7 +101,8 @@ def format_value(field: SettingField, value: Any) -> Any:
 
 
 def limits_in_force(document: Mapping[str, Any]) -> dict[str, str]:
-    """What each limit of a profile is now, by the pointer of the field of its own limit."""
+    """For each limit of a profile, a text that says which limit applies now. The key is the pointer of the field for
+    the profile's own limit."""
     limits: Mapping[str, int | None] = document.get("effective_limits") or {}
     return {f"/limits/{name}": f"Now: {NO_LIMIT if limit is None else limit}" for name, limit in limits.items()}
 

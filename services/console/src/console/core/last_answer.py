@@ -16,7 +16,7 @@ FRESH_FOR = timedelta(seconds=5)  # in wall time. Most queries are repeated ever
 class LastAnswer(Generic[T]):
     value: T
     received_at: datetime | None = None
-    """When the value came. Until a request has succeeded, it is None and `value` has no meaning."""
+    """When the value came. None until a request has succeeded. Until then `value` has no meaning."""
     error: str | None = None
     """Why the newest request failed. None if the request succeeded."""
     is_refused: bool = False
@@ -36,6 +36,6 @@ class LastAnswer(Generic[T]):
     def is_fresh(self, now: datetime, interval: timedelta = timedelta(0)) -> bool:
         """Whether the value is recent enough for a query that is repeated after each `interval`.
 
-        A single request without a response does not make the value old. A refusal does.
+        A single request without a response does not make the value old. A refusal makes it old at once.
         """
         return not self.is_refused and self.received_at is not None and now - self.received_at <= FRESH_FOR + interval

@@ -53,7 +53,7 @@ def open_body(typed: Mapping[str, Any], recipients: list[str], zone: str) -> dic
 
 
 def reply_body(typed: Mapping[str, Any], country: str | None = None) -> dict[str, Any]:
-    """`country`: the country that completes national numbers."""
+    """`country`: the country to which national numbers belong."""
     recipient = read_number(typed.get("recipient") or "", country)
     if isinstance(recipient, NoNumber):
         raise InvalidField("/recipient", recipient.reason)

@@ -1,4 +1,4 @@
-"""Profile page: one page of a package's profiles, and the requests that fetch only what it shows."""
+"""Profile page: one page of the list of a package's profiles, and the requests that fetch only what this page shows."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -13,11 +13,12 @@ STATES: Mapping[str, str] = {"": "every state", "ok": "open", "limited": "limite
 class ProfilePage:
     package_id: str
     text: str = ""
-    """A part of the id, the name or the phone number. Empty: every profile."""
+    """The page shows only profiles whose id, name or phone number contains this text. Empty: it shows every profile."""
     state: str = ""
     """The state of the open lane, a key of `STATES`."""
     cursors: tuple[str, ...] = ()
-    """The cursors of the pages up to this one. Empty: it is the first page."""
+    """The cursors with which this page and the pages before it were requested. Empty for the first page, because it
+    needs no cursor."""
 
     @property
     def is_filtered(self) -> bool:
@@ -39,12 +40,12 @@ class ProfilePage:
 
     @property
     def settings_path(self) -> str:
-        """The request for the profiles of this page, if it has no filter. Ingress answers it."""
+        """The request to ingress for the profiles of this page. It is used if the page has no filter."""
         return f"/packages/{self.package_id}/profiles?{urlencode(self._page())}"
 
     @property
     def states_path(self) -> str:
-        """The request for the states of the profiles of this page, if it has a filter. Stats answers it."""
+        """The request to stats for the states of the profiles of this page. It is used if the page has a filter."""
         filters = [(name, value) for name, value in (("state", self.state), ("text", self.text)) if value]
         return f"/profiles?{urlencode([('package_id', self.package_id), *filters, *self._page()])}"
 

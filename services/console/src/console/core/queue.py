@@ -49,8 +49,8 @@ class ApiPace(ApiModel):
 
 
 class ApiSendSlots(ApiModel):
-    """How many deliveries count as being at the gateway, and how many may be there at most. `without_outcome` is the
-    number of those that have had no outcome for five minutes."""
+    """`now`: how many deliveries count as being at the gateway. `max`: how many may be there at the same time.
+    `without_outcome`: how many of the deliveries there have had no outcome for five minutes."""
 
     now: int
     max: int
@@ -58,7 +58,7 @@ class ApiSendSlots(ApiModel):
 
 
 class ApiOutcomeRequest(ApiModel):
-    """What became of a request to the sender for missing outcomes."""
+    """The result after an operator has asked the sender for missing outcomes."""
 
     overdue: int = 0
     freed: int = 0

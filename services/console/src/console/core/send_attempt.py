@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 @dataclass
 class SendAttempt:
-    """The same request keeps its keys, so a repeat after a lost answer sends nothing twice. Any other request begins
-    with new keys and with its first batch.
+    """If an operator repeats a request after its answer was lost, the request keeps its keys. So nothing is sent twice.
+    Any other request begins with new keys and with its first batch.
 
     `new_name`: returns a random text that no other attempt has.
     """
@@ -24,7 +24,8 @@ class SendAttempt:
         return f"console-{self._name}-{self.accepted_batches}"
 
     def begin(self, request: object) -> None:
-        """The operator wants to send this request. It is compared with the one before by value."""
+        """Begin to send this request. If it equals the request before, continue with the keys and the batch of that
+        request."""
         if request != self._request:
             self.end()
         self._request = request
@@ -33,5 +34,5 @@ class SendAttempt:
         self.accepted_batches += 1
 
     def end(self) -> None:
-        """The request has its end. Even the same request is a new one from now on."""
+        """The request has ended. After that, even an equal request is sent as a new one."""
         self._request, self._name, self.accepted_batches = None, "", 0

@@ -16,7 +16,8 @@ READ_SECONDS = 4.0
 CHANGE_SECONDS = 30.0
 CONNECT_SECONDS = 5.0
 SILENCE_SECONDS = 300.0
-"""How long an export may send nothing. This does not count while the browser pauses, because then nothing is read."""
+"""How long the service may send nothing of an export. Time in which the browser takes no data does not count, because
+then the console reads nothing."""
 CHUNK_BYTES = 64 * 1024
 
 
@@ -63,8 +64,8 @@ def _always() -> bool:
 class OperatorClient:
     """Calls the services with the API key and the name of the signed-in operator.
 
-    All clients of the process share one `session`. `is_signed_in`: asked before each call, because a page that is open
-    in another tab goes on after the operator has signed out.
+    All clients of the process share one `session`. `is_signed_in` is called before each call of a service, because a
+    page in another tab stays open after the operator has signed out.
     """
 
     session: aiohttp.ClientSession
@@ -130,7 +131,7 @@ class OperatorClient:
 
 @dataclass(frozen=True, slots=True)
 class ExportStream:
-    """The body of a successful response. Its reader closes it."""
+    """The body of a successful response. The caller that reads it must close it."""
 
     response: aiohttp.ClientResponse
 

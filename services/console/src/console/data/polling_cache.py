@@ -87,7 +87,7 @@ class PollingCache:
             await asyncio.wait(tasks, timeout=seconds)
 
     def refresh(self, query: Query[Any]) -> None:
-        """Repeat the query at the next poll. Call this after a change of its data."""
+        """Repeat the query at the next poll. Call this after you have changed the data that the query returns."""
         if (entry := self._entries.get(query)) is not None:
             entry.requested_at = float("-inf")
 

@@ -1,4 +1,4 @@
-"""Sessions: the signed-in operator of each browser. The session is in an encrypted cookie and not on the server."""
+"""Sessions: who is signed in. A session is stored in an encrypted cookie of the browser, and not on the server."""
 
 import base64
 import hashlib
@@ -27,7 +27,7 @@ class Session:
 class Sessions:
     """Creates and checks session cookies.
 
-    It remembers the ids of sessions that were signed out, but each only until the session would have expired.
+    It remembers the ids of sessions that were signed out. It forgets an id when its session would have expired anyway.
     """
 
     def __init__(self, secret: str | None, lifetime: timedelta, now: Now) -> None:
@@ -61,7 +61,7 @@ class Sessions:
         return session.session_id not in self._signed_out and self._now() < session.until
 
     def sign_out(self, session: Session) -> None:
-        """End the session. From now on `read` accepts no copy of its cookie."""
+        """End the session. After that, `read` accepts no copy of the session's cookie."""
         now = self._now()
         self._signed_out = {session_id: until for session_id, until in self._signed_out.items() if until > now}
         self._signed_out[session.session_id] = session.until

@@ -28,7 +28,7 @@ class Spreadsheet:
         return ListFile(self.path).rows()
 
     def first_rows(self) -> list[list[str]]:
-        """The first rows, from which the column with the phone numbers is chosen. Raises `UnreadableFile`."""
+        """The first rows. They show which column has the phone numbers. Raises `UnreadableFile`."""
         return ListFile(self.path).first_rows()
 
     def delete(self) -> None:
@@ -37,9 +37,10 @@ class Spreadsheet:
 
 @dataclass
 class ColumnReading:
-    """One reading of a column of phone numbers. It has a file of its own, which is complete only when it is done.
+    """One reading of a column of phone numbers. It writes the numbers to a file of its own, so two readings never mix
+    their numbers.
 
-    So a reading never gets numbers of another one, and `batches` never returns a part of the list.
+    The file gets its final name only when the reading is done. So `batches` never returns an incomplete list.
     """
 
     sheet: Spreadsheet
@@ -52,7 +53,7 @@ class ColumnReading:
 
     @property
     def _numbers(self) -> Path:
-        """Each line has one phone number, and no number is repeated."""
+        """The path of the file with the numbers. Each line has one phone number, and no number is repeated."""
         return self.sheet.path.with_suffix(f".{self._name}.numbers")
 
     @property
@@ -69,7 +70,7 @@ class ColumnReading:
             self._write(part)
             part.rename(self._numbers)
             self.scan.read_share, self.scan.done = 1.0, True
-            if self._stopped:  # perhaps only while the file got its name
+            if self._stopped:  # `stop` may have been called just before the file got its name
                 self._numbers.unlink(missing_ok=True)
         finally:
             part.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Compose page: an operator writes an open message to many recipients, with a preview, or a reply to one customer."""
+"""Compose page: an operator writes an open message to many recipients, or a reply to one customer."""
 
 import os
 from collections.abc import Mapping
@@ -147,7 +147,7 @@ class Composer:
             words = f"Sent through {used}." if used else "On its way: no outcome came within 10 seconds."
             self._output.set_content(components.notice(words, "good", "reply-sent"))
         if not isinstance(result, CallFailed) and not _is_in_progress(result):
-            # The reply has an end. The next press of Send is a new reply, not a repeat that gets the same answer.
+            # This reply has ended. So the next press of Send sends a new reply, and does not repeat this one.
             self._attempt.end()
 
     def _open_body(self, batch: list[str] | None = None) -> dict[str, Any] | None:

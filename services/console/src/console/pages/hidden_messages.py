@@ -14,7 +14,8 @@ known: with a receipt of a message that we send them, or with a message that sho
 
 
 class HiddenMessageCard:
-    """Invisible while there is no such message."""
+    """A card with the messages of people whose number is not known. It is invisible while there are no such
+    messages."""
 
     def __init__(self, page: LivePage, package_id: str) -> None:
         self._page = page

@@ -147,6 +147,7 @@ def _quoted(text: str) -> str:
 
 
 def _phone(typed: str) -> str:
-    """The number in the field, or the text as it is, so that the API says what is wrong with it."""
+    """The phone number in the field. If the text is no phone number, returns the text as it is, so that the API says
+    what is wrong."""
     found = read_number(typed)
     return found if isinstance(found, str) else typed

@@ -23,7 +23,7 @@ async def show(page: LivePage, package_id: str) -> None:
     context, queue, table = page.context, queue_query(package_id), ProfileTable(page, package_id)
     figures = figures_query(package_id)
     await context.cache.load(PACKAGES, figures, queue, *table.queries())
-    await context.cache.load(*table.queries())  # which profiles these are, the first answer says
+    await context.cache.load(*table.queries())  # the first answer says which profiles the second query concerns
     package_head(page, package_id, "The limits count open messages, in windows that roll. Replies pass them all.")
     page.stale_notices(
         lambda: context.page_data(PACKAGES, "packages and settings"),

@@ -36,7 +36,7 @@ async def show(page: LivePage) -> None:
 
 
 class Person:
-    """The search field, and what is known about the number that was found."""
+    """The search field, and what is known about the number that the operator looked up."""
 
     def __init__(self, page: LivePage) -> None:
         self._page = page

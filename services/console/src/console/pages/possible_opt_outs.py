@@ -1,5 +1,5 @@
-"""Possible opt-outs: the part of the consent page that shows messages that probably ask for an end. An operator decides
-about each."""
+"""Possible opt-outs: the part of the consent page that shows messages that probably ask for no more messages. An
+operator decides about each."""
 
 from nicegui import ui
 

@@ -40,8 +40,8 @@ async def show(page: LivePage, package_id: str) -> None:
 
 
 def _missing_outcomes(page: LivePage, package_id: str) -> None:
-    """Add a notice about missing outcomes, and a button that requests them from the sender. Both are visible while an
-    outcome is missing."""
+    """Add a notice about missing outcomes, and a button that asks the sender for them. The notice and the button are
+    visible while an outcome is missing."""
     query = queue_query(package_id)
 
     async def ask() -> None:

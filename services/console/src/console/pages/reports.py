@@ -73,6 +73,6 @@ def _link(what: str, name: str, package_id: str, more: str) -> Markup:
         name.upper(),
         href=address,
         class_="button",
-        target="_blank",  # a refusal is a page of its own
+        target="_blank",  # because a refused export opens a page of its own
         aria_label=f"{what} as {name}",
     )

@@ -1,4 +1,4 @@
-"""Column choice: the column with the phone numbers of a list, shown with its first numbers as they would be dialled."""
+"""Column choice: the field in which an operator chooses the column of a list that has the phone numbers."""
 
 from collections.abc import Callable, Sequence
 
@@ -11,7 +11,8 @@ from spreader.phone.number_column import ListLayout
 
 
 def show_columns(box: Element, labels: Sequence[str], layout: ListLayout, on_choice: Callable[[int], None]) -> None:
-    """Show the columns in `box`, with the guessed one chosen. Another choice calls `on_choice` with its index."""
+    """Show the columns in `box`. At first, the column that `layout` guesses is chosen. If the operator chooses another
+    column, `on_choice` gets its index."""
     box.clear()
     with box:
         html(tag("span", "The column with the numbers", class_="field-label"))

@@ -46,7 +46,7 @@ def install(app: FastAPI, sessions: Sessions, caches: PollingCaches) -> None:
 
 
 def _page(package_id: str, title: str, detail: str, status: int, headers: Mapping[str, str]) -> Response:
-    """A page for the person who clicked on the export."""
+    """The error page for an operator whose export has failed."""
     wait = f"Try again in {headers['Retry-After']} s." if headers else None
     back = f"/packages/{package_id}/reports" if package_id else "/"
     content = tag(

@@ -1,7 +1,7 @@
 """Editor: a settings form with a Save button that sends the changes and shows the API's errors.
 
-A change that somebody else has made meanwhile is never overwritten unseen: the editor shows it, and the operator loads
-the present version before saving again.
+Somebody else may change the same document while the operator edits it. The editor shows such a change before it can be
+overwritten. The operator then loads the present version, and saves again.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +21,7 @@ from console.ui.fields import SettingsForm
 from console.ui.live_page import LivePage
 
 CHANGED = "changed"
-"""The code of the problem that the form was opened with an older version."""
+"""The code of the problem that the ingress returns if the document has changed since the form was opened."""
 
 
 class SettingsEditor:
@@ -84,8 +84,8 @@ class SettingsEditor:
         return await api.call("PATCH", "ingress", self._address, self.form.patch, headers=headers)
 
     async def _meet_conflict(self) -> CallResult | None:
-        """Somebody has changed the document. If they changed no setting of this form, save. Otherwise show what they
-        changed, and return None."""
+        """Handle a change that somebody else has made. If it concerns no setting of this form, save. Otherwise show the
+        change, and return None."""
         present = await self._page.context.api.get("ingress", self._address)
         if not isinstance(present, CallSucceeded):
             return present

@@ -16,7 +16,8 @@ STYLE = "outlined dense hide-bottom-space"
 
 
 class SettingsForm:
-    """The fields of a form with their saved values and their typed values. Each change calls `on_change`."""
+    """The fields of a form with their saved values and their typed values. Each change of a typed value calls
+    `on_change`."""
 
     def __init__(
         self, groups: Sequence[SettingGroup], document: Mapping[str, Any], on_change: Callable[[], None]
@@ -112,7 +113,7 @@ class FieldView:
                 self._error = html(join()).classes("field-error").props('role="alert"')
 
     def _build_choices(self, name: str) -> None:
-        """The buttons with which a profile's own limit returns to the package's, or is taken off."""
+        """Add the buttons that set a profile's own limit back to the package's limit, or to no limit."""
         choices = {"package": ("The package's", ""), **({"none": ("No limit", NO_LIMIT)} if self._field.null else {})}
         with stack("line"):
             for choice, (text, value) in choices.items():
@@ -136,7 +137,7 @@ class FieldView:
 
 
 def _shown(field: SettingField, value: Any) -> Any:
-    """The value of `draft.format_value` as the input element takes it."""
+    """Turn the result of `draft.format_value` into the type of value that the input element needs."""
     match field.kind:
         case "switch":
             return bool(value)

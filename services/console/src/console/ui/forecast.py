@@ -1,4 +1,5 @@
-"""Forecast: shows when the last waiting delivery will be released, what delays it, and the releases of each hour."""
+"""Forecast: shows when the last waiting delivery will be released, what delays the deliveries, and the releases of each
+hour."""
 
 from collections.abc import Sequence
 from datetime import datetime

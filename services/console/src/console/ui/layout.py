@@ -23,7 +23,8 @@ PACKAGE_LINKS = (
 )  # fmt: skip
 
 ShowPage = Callable[..., Awaitable[None]]
-"""A function that builds a page. Its other parameters besides `page` are the placeholders in the page's path."""
+"""A function that builds a page. The function has the parameter `page`, and one parameter for each placeholder in the
+page's path."""
 
 SCRIPT = Markup(  # noqa: S704 - of our own constants
     "<script>function spreaderColours(name) {"
@@ -41,7 +42,8 @@ SCRIPT = Markup(  # noqa: S704 - of our own constants
 
 
 def build_layout(context: PageContext, colours: Colours, routes: Mapping[str, ShowPage]) -> None:
-    """Build the frame in one browser tab. Inside it NiceGUI shows the page of `routes` that matches the address."""
+    """Build the frame in one browser tab. Inside the frame, NiceGUI shows the page of `routes` that matches the
+    address."""
     ui.add_head_html(str(HEAD + SCRIPT))
     ui.dark_mode({"auto": None, "light": False, "dark": True}[colours])
     html(tag("a", "Go to the content", href="#main", class_="skip"))
@@ -64,7 +66,7 @@ def _with_page(context: PageContext, navigation: "Navigation", show: ShowPage) -
 
 
 class Navigation:
-    """The links to the pages. The link to the alerts shows how many are open."""
+    """The links to the pages. The link to the alerts shows how many alerts are open."""
 
     def __init__(self, context: PageContext, colours: Colours) -> None:
         self._context = context

@@ -1,4 +1,4 @@
-"""List import: the part of the consent page that adds the numbers of a file, after the operator has seen them."""
+"""List import: the part of the consent page that adds the phone numbers in a file to a list."""
 
 import asyncio
 from pathlib import Path
@@ -23,7 +23,8 @@ IMPORT_SECONDS = 300.0
 
 
 class ListImport:
-    """`address`: the list at the ingress. Nothing is sent before the operator presses Import."""
+    """`address`: the path of the list in the API of the ingress. The ingress gets nothing before the operator presses
+    Import."""
 
     def __init__(self, page: LivePage, package_id: str, address: str, testid: str) -> None:
         self._page = page
@@ -70,7 +71,8 @@ class ListImport:
         self._end(None)
 
     async def send(self) -> None:
-        """Send the file to the ingress, which reads it in the same way and reports the invalid rows."""
+        """Send the file to the ingress. The ingress finds the numbers in the same way as the console does, and returns
+        the invalid rows."""
         file = self._file
         if file is None:
             return

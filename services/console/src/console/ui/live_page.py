@@ -23,8 +23,8 @@ def open_pages() -> int:
 
 
 class LivePage:
-    """Keeps one page up to date. Create it while the page is built, because only then its timer stops when the page
-    closes."""
+    """Keeps one page up to date. Create this object while the page is being built. Otherwise its timer would not stop
+    when the page closes."""
 
     def __init__(self, context: PageContext) -> None:
         self.context = context
@@ -45,8 +45,8 @@ class LivePage:
         self._callbacks.append(callback)
 
     def live_html(self, render: Render, testid: str | None = None, tag: str = "div", classes: str = "") -> ui.html:
-        """Add markup to the page. At every update the markup is rendered, and it is sent to the browser if it has
-        changed."""
+        """Add an element that shows the markup of `render`. Every update calls `render` again, and sends the markup to
+        the browser if it has changed."""
         element = html(render(), tag).classes(classes)
         if testid:
             element.props(f'data-testid="{testid}"')

@@ -71,7 +71,7 @@ class PageContext:
         return package.timezone if package else "UTC"
 
     def country(self, package_id: str) -> str | None:
-        """The country that completes national numbers of the package."""
+        """The country to which national numbers belong in this package. None if the package names no country."""
         package = self.package(package_id)
         return package.default_country if package else None
 

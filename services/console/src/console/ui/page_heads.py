@@ -37,8 +37,8 @@ def package_head(page: LivePage, package_id: str, subtitle: str) -> None:
 def pause_button(page: LivePage, path: str, noun: str, is_paused: Callable[[], bool | None], query: Query[Any]) -> None:
     """Add a button that pauses or resumes the package or profile at `path`.
 
-    `is_paused` returns None while the answer is unknown. It reads the data of `query`, so the query is repeated after a
-    change.
+    `is_paused` returns None while it is not known whether the package or profile is paused. `is_paused` reads the data
+    of `query`. Therefore `query` is repeated after the operator has paused or resumed.
     """
 
     async def press() -> None:

@@ -1,4 +1,4 @@
-"""Profile table: which profiles of a package a page shows. Only these profiles are fetched from the services."""
+"""Profile table: chooses which profiles of a package a page shows, and fetches only these from the services."""
 
 from typing import Any
 
@@ -14,15 +14,16 @@ from console.ui.live_page import LivePage
 
 
 class ProfileTable:
-    """Without a filter, ingress chooses the profiles, so that they are shown even while the stats are away. With a
-    filter, the stats choose them, because only they know the states."""
+    """Without a filter, ingress lists the profiles. So the page shows them even while stats does not answer. With a
+    filter, stats lists the profiles, because only stats knows their states."""
 
     def __init__(self, page: LivePage, package_id: str) -> None:
         self._page = page
         self.shown = ProfilePage(package_id)
 
     def queries(self) -> tuple[Query[Any], ...]:
-        """What the page needs, as far as it is known: the first query says which profiles the second one is about."""
+        """The queries that the page needs. At first there is only one query. Its answer says which profiles the second
+        query concerns."""
         return tuple(query for query in (self._settings(), self._states()) if query is not None)
 
     def profiles(self) -> ApiProfileList | None:

@@ -42,7 +42,7 @@ class RecipientInput:
 
     @property
     def problem(self) -> str:
-        """Why nothing can be sent to these recipients yet. Empty if it can."""
+        """Why nothing can be sent to these recipients yet. Empty if nothing prevents sending."""
         if self._file is not None and (self._reading is None or not self._reading.is_complete):
             return "The file is still being read: wait until it is complete."
         if self._file is None and self._typed.wrong:
@@ -51,13 +51,14 @@ class RecipientInput:
 
     @property
     def list_name(self) -> object:
-        """Equal for the same list of recipients: the same reading of a file, or the same typed numbers."""
+        """A value that changes when the list of recipients changes. Each new reading of a file gives another value, and
+        so do other typed numbers."""
         return self._reading if self._reading is not None else self._typed.numbers
 
     def batches(self, skip: int = 0) -> Iterator[list[str]]:
         """The recipients in batches, each small enough for one request. The first `skip` batches are left out.
 
-        There must be no `problem`.
+        Use this only while `problem` is empty.
         """
         if self._reading is not None:
             yield from self._reading.batches(BATCH_MAX, skip)

@@ -1,4 +1,4 @@
-"""Number warnings: what the ingress says about numbers of a list that are used, but may be wrong."""
+"""Number warnings: what the ingress says about numbers that may be wrong. These numbers are used all the same."""
 
 from pydantic import BaseModel, ConfigDict
 

@@ -104,7 +104,8 @@ def deliveries_text(deliveries: ApiPersonDeliveries) -> str:
 
 
 def reading_text(readings: Sequence[ApiReading] | None) -> str:
-    """The best hour by all packages together: that of the package with the most readings."""
+    """The best hour, and how many readings are known. The hour is that of the package with the most readings. The
+    readings of all packages are counted."""
     if readings is None:
         return formats.UNKNOWN
     if not readings:

@@ -35,9 +35,9 @@ class RecipientScan:
     implausible: ImplausibleNumbers = field(default_factory=ImplausibleNumbers)
     """The valid numbers that seem to exist in no country."""
     country: str | None = None
-    """The country that completes national numbers."""
+    """The country to which national numbers belong."""
     width: int | None = None
-    """How many columns the rows usually have. A number in a further column makes a row wrong."""
+    """How many columns the rows usually have. A row with a phone number beyond these columns is wrong."""
 
     def add(self, line: int, cells: Sequence[str], column: int) -> str | None:
         """Count a row. Returns the phone number in this column, or None if the cell contains no valid number."""

@@ -1,4 +1,5 @@
-"""Typed numbers: the phone numbers in a text that an operator typed or pasted, read as those in a file."""
+"""Typed numbers: the phone numbers in a text that an operator typed or pasted. They are read like the numbers in a
+file."""
 
 import re
 from dataclasses import dataclass
@@ -25,14 +26,15 @@ class TypedNumbers:
 
     @property
     def problem(self) -> str:
-        """What is wrong with the text, in words. Empty if nothing is."""
+        """What is wrong with the text, in words. Empty if nothing is wrong."""
         parts = [f"“{part.text}”: {part.why}" for part in self.wrong[:WRONG_SHOWN_MAX]]
         more = len(self.wrong) - len(parts)
         return "; ".join(parts) + (f"; and {more} more" if more else "")
 
 
 def read_typed(text: str, country: str | None = None) -> TypedNumbers:
-    """The numbers between commas, semicolons and line ends, or between spaces if these separate whole numbers."""
+    """Read the numbers of a text. Commas, semicolons and line ends separate numbers. A space can separate two numbers,
+    but it may also stand between groups of digits of one number."""
     numbers, wrong = list[str](), list[WrongPart]()
     for part in _parts(text):
         for piece in _pieces(part, country):
@@ -49,7 +51,7 @@ def _parts(text: str) -> list[str]:
 
 
 def _pieces(part: str, country: str | None) -> list[str]:
-    """A part that is one number, or the numbers in it."""
+    """The part itself if it is one number. Otherwise the pieces between its spaces, if they are numbers."""
     if isinstance(read_number(part, country), str):
         return [part]
     for pieces in (_BEFORE_PLUS.split(part), part.split()):
