@@ -42,7 +42,7 @@ def foreign_changes(
 
 def with_authors(changes: Iterable[ForeignChange], history: Sequence[ApiChange], root: str) -> list[ForeignChange]:
     """The changes with their authors and times. `history`: the package's changes, newest first. `root`: the pointer of
-    the form's document in the package, "" or `/profiles/…`."""
+    the form's document inside the package. It is "" for the package itself, and `/profiles/…` for a profile."""
     return [_with_author(change, history, root) for change in changes]
 
 

@@ -24,7 +24,7 @@ Each setting is listed with the members that its object gets when an operator sw
 
 
 FOLLOW_PACKAGE = "package"
-"""The value of a profile's own limit that follows the package."""
+"""The value of the field of a profile's own limit while the package's limit applies."""
 
 
 class InvalidValue(ValueError):

@@ -26,7 +26,8 @@ class PackageCard:
 def cards(
     packages: Sequence[ApiPackage], figures: Mapping[str, ApiPackageFigures], queues: Mapping[str, ApiQueue]
 ) -> tuple[PackageCard, ...]:
-    """The cards of all packages. A package is missing in `figures` and `queues` until they are known."""
+    """The cards of all packages. A package is missing in `figures` until its figures are known, and in `queues` until
+    its queue is known."""
     return tuple(
         _card(package, figures.get(package.package_id), queues.get(package.package_id)) for package in packages
     )

@@ -103,7 +103,7 @@ def _waiting(message: ApiMessage) -> Markup | None:
 
 
 class DeliveryTable:
-    """The deliveries of the message. It shows one page of the list at a time."""
+    """A table of the message's deliveries. The table shows one page of the list at a time."""
 
     def __init__(self, page: LivePage, package_id: str, message_id: str) -> None:
         self._page = page

@@ -12,7 +12,7 @@ from spreader.phone.number_column import ListLayout
 
 def show_columns(box: Element, labels: Sequence[str], layout: ListLayout, on_choice: Callable[[int], None]) -> None:
     """Show the columns in `box`. At first, the column that `layout` guesses is chosen. If the operator chooses another
-    column, `on_choice` gets its index."""
+    column, `on_choice` gets the index of that column."""
     box.clear()
     with box:
         html(tag("span", "The column with the numbers", class_="field-label"))

@@ -1,4 +1,4 @@
-"""Elements: functions that create the NiceGUI elements of pages: markup, boxes and buttons."""
+"""Elements: functions that create the NiceGUI elements of pages, such as markup, boxes and buttons."""
 
 from collections.abc import Callable
 from typing import Any

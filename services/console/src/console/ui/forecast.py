@@ -38,7 +38,8 @@ def binds(forecast: ApiForecast) -> str:
 
 
 def what_if(comparison: ApiWhatIf, zone: str, now: datetime) -> Markup:
-    """A table that compares the forecast with the saved settings and the forecast with the changed settings."""
+    """A table that shows two forecasts beside each other. One uses the saved settings, and the other uses the changed
+    settings."""
     lines = [
         ("As it is", completion(comparison.now, zone, now), binds(comparison.now)),
         ("With your changes", completion(comparison.then, zone, now), binds(comparison.then)),

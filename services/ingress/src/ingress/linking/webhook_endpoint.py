@@ -24,7 +24,7 @@ from spreader.http.problems import Problem
 SET_SECONDS = 90.0
 ARRIVAL_SECONDS, NO_CALL_SECONDS = 15.0, 3.0
 """`ARRIVAL_SECONDS`: how long to wait for a call if the gateway must call at once. `NO_CALL_SECONDS`: how long to wait
-if the gateway may call later."""
+if the gateway need not call now."""
 NO_PUBLIC_URL = (
     "SPREADER_PUBLIC_URL is not set, so the address of the webhook is not known. Set it to the address at which "
     "gateways reach ingress"
@@ -47,8 +47,8 @@ class WebhookForm(RequestForm):
 
 
 class WebhookBody(BaseModel):
-    """`set`: whether the gateway has the address. `received`: whether the gateway has called the address since then,
-    with the profile's secret."""
+    """`set`: whether the gateway has the address. `received`: whether the gateway has called the address with the
+    profile's secret since the request began."""
 
     profile_id: Id
     webhook_url: str | None

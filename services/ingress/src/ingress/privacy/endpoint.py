@@ -38,7 +38,8 @@ _ERASE = TypeAdapter(EraseForm)
 
 
 class ServiceErasure(TypedDict):
-    """`rows`: how many rows of each table the service deleted or changed. `done_at` is null until it has finished."""
+    """`rows`: how many rows of each table the service deleted or changed. `done_at` is null until the service has
+    finished."""
 
     done_at: datetime | None
     rows: dict[str, int]

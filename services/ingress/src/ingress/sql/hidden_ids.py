@@ -11,8 +11,9 @@ from spreader.runtime.rows import columns
 
 @dataclass(frozen=True, slots=True)
 class HiddenMessage:
-    """A kept report of a person whose number is not known. `report`: message, edit, unexpected, stop or resume. For
-    stop and resume, `gateway_message_id` is the evidence of the person's choice."""
+    """A report from a person whose number is not known. It is kept until the number is known. `report`: the kind of
+    report, which is message, edit, unexpected, stop or resume. For stop and resume, `gateway_message_id` is the
+    evidence of the person's choice."""
 
     package_id: str
     profile_id: str

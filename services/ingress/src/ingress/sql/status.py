@@ -196,8 +196,9 @@ WHERE (excluded.stage, excluded.attempt, excluded.turn) > (known.stage, known.at
    OR known.index IS NULL AND excluded.index IS NOT NULL
    OR known.gateway_message_id IS NULL AND excluded.gateway_message_id IS NOT NULL AND known.recipient <> '{ERASED}'
    OR known.sent_at IS NULL AND excluded.sent_at IS NOT NULL""")
-"""Merges a stored row and a new row like `ingress.core.delivery_updates.merge`. The row with more progress wins. Its
-empty columns are filled from the other row. So the profile and the gateway message id belong to the same attempt.
+"""Merges a stored row and a new row in the same way as `ingress.core.delivery_updates.merge`. The row with more
+progress wins. Its empty columns are filled from the other row. So the profile and the gateway message id belong to the
+same attempt.
 
 The delivery of an erased person gets no gateway message id any more, because the id may contain the number.
 """

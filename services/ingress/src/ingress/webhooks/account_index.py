@@ -23,7 +23,7 @@ class ProfileAccount:
 
 
 _Key = tuple[Driver, str, str]
-"""Driver, base URL, and the account name or phone number there."""
+"""The driver and the base URL of a gateway, and an account name or a phone number at this gateway."""
 
 
 class AccountIndex:
@@ -37,12 +37,12 @@ class AccountIndex:
         self._by_holder: dict[str, list[ProfileAccount]] = {}
 
     def by_account(self, gateway: Gateway, account: str) -> ProfileAccount | None:
-        """The profile with this account name at the same gateway."""
+        """The profile with this account name at this gateway."""
         self._refresh()
         return self._by_account.get(_key(gateway, account))
 
     def by_phone(self, gateway: Gateway, phone: str) -> ProfileAccount | None:
-        """The profile with this phone number at the same gateway."""
+        """The profile with this phone number at this gateway."""
         self._refresh()
         return self._by_phone.get(_key(gateway, phone))
 

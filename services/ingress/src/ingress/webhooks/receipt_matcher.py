@@ -5,8 +5,8 @@ is stored as waiting, and it is matched when the status projection stores a chan
 deleted after its outcome is published. If the process crashes between the two steps, the outcome is published again
 with the same event id.
 
-A receipt may be stored at the very time at which the projection commits its delivery. Then neither transaction sees the
-row of the other, and `match_recent` matches the receipt a few seconds later.
+A receipt may be stored at the very time at which the projection commits its delivery. Then neither transaction sees
+what the other one stores, and `match_recent` matches the receipt a few seconds later.
 """
 
 from collections.abc import Iterable, Sequence
