@@ -1,5 +1,5 @@
 """python -m ingress: runs the ingress until it gets SIGTERM or SIGINT. The subcommand `keys` shows which secret keys
-are still needed."""
+are still needed to decrypt credentials."""
 
 import argparse
 import asyncio
@@ -21,7 +21,7 @@ def main() -> None:
     commands.add_parser("keys", help="show which keys of SPREADER_SECRET_KEYS are still needed; exit with 1 if several")
     arguments, settings = parser.parse_args(), IngressSettings()
     if arguments.command == "keys":
-        structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # the report goes to the output
+        structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # stdout is for the report
         sys.exit(0 if _are_old_keys_free(settings) else 1)
     if not settings.api_key:
         sys.exit("SPREADER_API_KEY is not set: no caller could use the API. Set it to a secret of your choice.")

@@ -99,7 +99,7 @@ WATCHED = (PackageConfigured.topic, ConsentChanged.topic)
 WRITES = (ReplyMessageRequested.topic, OpenMessageRequested.topic)
 READERS = ("ingress.messages.received", "ingress.consent.schemas", "ingress.webhooks.driver_parsers")
 RECEIPTS_MAX, RECEIPTS_EVERY_SECONDS = 10_000, 60.0
-"""The most waiting receipts that one batch deletes, and the seconds between two batches."""
+"""How many receipts without a delivery one batch deletes at most, and how many seconds pass between two batches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +202,7 @@ def _retention_loops(settings: IngressSettings, engine: AsyncEngine, clock: Cloc
 def _configuration_loops(
     settings: IngressSettings, engine: AsyncEngine, now: Now, wake_relay: Callable[[], None], kafka: KafkaComponent
 ) -> tuple[Loop, ...]:
-    """The loops that publish configuration when no request does."""
+    """The loops that check configuration and publish it again, without a request from a caller."""
     removals, registry = Removals(engine, now, wake_relay), Registry(engine, now, wake_relay)
     republication = Republication(engine, registry, lambda: kafka.home)
     keys = settings.secret_keys
@@ -221,8 +221,8 @@ def assemble(app: FastAPI, deps: Dependencies) -> FastAPI:
     if not deps.settings.api_key:
         raise ValueError("SPREADER_API_KEY is not set: no caller could use the API. Set it to a secret of your choice.")
     for endpoint in _endpoints(deps):
-        # The routes are added directly. A nested router would cost time on each request. It would also hide the methods
-        # of its paths, which the response 405 must list.
+        # Each route is added to the app's own router. A nested router would cost time on each request. It would also
+        # hide which methods a path has, and a response 405 must list these methods.
         app.router.routes.extend(endpoint.routes().routes)
     problems.install(app)
     openapi.install(app)
@@ -232,7 +232,7 @@ def assemble(app: FastAPI, deps: Dependencies) -> FastAPI:
 
 
 def _endpoints(deps: Dependencies) -> tuple[openapi.Endpoint, ...]:
-    """All endpoints, in the order in which their routes are tried. The endpoints that accept messages come first."""
+    """All endpoints. The app tries their routes in this order, so the endpoints that accept messages come first."""
     settings, sealer = deps.settings, CredentialSealer(deps.settings.secret_keys)
     registry = Registry(deps.engine, deps.now, deps.wake_relay)
     projection, responses = StatusProjection(deps.engine, deps.erasures), IdempotentResponses(deps.engine)

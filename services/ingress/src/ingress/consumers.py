@@ -1,4 +1,4 @@
-"""The consumers of the status view and of the reports on erasures."""
+"""Consumers: they read from Kafka what happened to deliveries, and what other services report about erasures."""
 
 from typing import Any
 
@@ -31,5 +31,5 @@ def build_consumers(
 
 
 def records_max(consumer: GuardedConsumer[Any]) -> int:
-    """The most records of its topic that the consumer handles at once."""
+    """How many records this consumer gives to its handler at once, at most."""
     return RECORDS_MAX.get(consumer.accepts[0].topic, BATCH_RECORDS_MAX)

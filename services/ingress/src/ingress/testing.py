@@ -61,14 +61,14 @@ CREDENTIALS: dict[str, Callable[[str], dict[str, str]]] = {
 
 @functools.cache
 def documented() -> Conformance:
-    """The answers that the document of the API permits."""
+    """The API's OpenAPI document, against which the test client checks every answer of the ingress."""
     return Conformance(build(IngressSettings(api_key=KEY)).openapi())
 
 
 def signed(
     driver: str, profile_id: str, body: dict[str, Any] | bytes, secret: str | None = None, at: datetime | None = None
 ) -> dict[str, Any]:
-    """httpx arguments of a webhook call for a profile, signed as its gateway signs it."""
+    """The httpx arguments of a webhook call for a profile, with the signature that the profile's gateway would send."""
     raw = body if isinstance(body, bytes) else json.dumps(body, ensure_ascii=False).encode()
     credentials = CREDENTIALS[driver](profile_id)
     if driver == "evolution":
@@ -135,9 +135,9 @@ class RespondingBus(MemoryBus):
 
     callbacks: MemoryCallbacks = field(default_factory=MemoryCallbacks)
     profiles: tuple[str, ...] = ()
-    """The profiles among which the router shares the recipients. If it is empty, the router sends no callback."""
+    """The profiles among which the router shares the recipients. Without profiles, the router sends no callback."""
     settles: Status | None = None
-    """The outcome of a reply. If it is None, the sender sends no callback."""
+    """The outcome that each reply gets. If it is None, the sender sends no callback."""
     waiting_reason: str | None = None
     """Why no profile can send open deliveries. None if the profiles can send."""
     loses_acknowledgements: bool = False
@@ -264,7 +264,7 @@ async def running(
     secret_keys: str | None = SECRET_KEYS,
     tracing: Tracing = NO_TRACING,
 ) -> AsyncGenerator[System]:
-    """The ingress with a real Postgres, and everything else in memory. `relaying`: whether the outbox is published."""
+    """Runs the ingress with a real Postgres. All else is in memory. `relaying`: whether a loop publishes the outbox."""
     callbacks, clock = MemoryCallbacks(), ManualClock(now)
     packages, states = MemoryTable[PackageConfigured](), MemoryTable[ProfileState]()
     bus = RespondingBus(now, callbacks=callbacks)

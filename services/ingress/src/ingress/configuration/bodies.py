@@ -18,7 +18,7 @@ from spreader.http.openapi import may_lack
 
 
 class PackageBody(PackageForm):
-    """The shape of a package. It only describes `package_body`, and is never built."""
+    """The form of a package in a response. `package_body` makes it."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -42,7 +42,7 @@ class GatewayBody(BaseModel):
 
 
 class ProfileBody(ProfileSettings):
-    """The shape of a profile. It only describes `profile_body`, and is never built."""
+    """The form of a profile in a response. `profile_body` makes it."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -57,8 +57,8 @@ class ProfileBody(ProfileSettings):
 
 
 class ChangedProfileBody(ProfileBody):
-    """`check`: the result of a check of the connection. It is missing if the gateway did not change, and null if
-    nothing was checked."""
+    """`check` is the result of the connection check. It is missing if the request did not change the gateway. It is
+    null if the connection was not checked."""
 
     model_config = ConfigDict(json_schema_extra=may_lack("check"))
 

@@ -31,8 +31,7 @@ class Change:
 
     @property
     def not_undoable_reason(self) -> str | None:
-        """Why the change can never be undone. If this is None, the change can be undone until the same settings change
-        again."""
+        """Why the change can never be undone. None if it can be undone, until one of its settings changes again."""
         if self.undone_by is not None:
             return f"it has been undone already, by change {self.undone_by}"
         return not_undoable_reason(self.differences)
@@ -67,8 +66,8 @@ async def record_change(
     at: datetime,
     undoes: int | None = None,
 ) -> None:
-    """Store the differences between two documents of a package as a change. Store nothing if the documents are
-    equal."""
+    """Store as one change the differences between a package's old and new document (see `package_document`). Store
+    nothing if the documents are equal."""
     changed = differences(before, after)
     if changed:
         row = {

@@ -89,7 +89,7 @@ def _check(settings: Settings) -> Settings:
 
 
 def _before(after: str | None) -> int | None:
-    """The change number that a decoded cursor names; None for the first page."""
+    """The change number in a decoded cursor. None if there is no cursor, because the first page is wanted."""
     if not after:
         return None
     if not after.isdecimal() or int(after) > NUMBER_MAX:

@@ -15,7 +15,7 @@ class IngressConfigCache(ConfigCache):
     wait_seconds: float
 
     def package(self, package_id: str) -> Package | None:
-        """The package, or None if this process has not read it, for example because it was created just now.
+        """The package. None if this process has not read the package, for example because it was created just now.
 
         Raises the problem `unavailable` until the table is loaded.
         """
@@ -60,9 +60,10 @@ def active_profiles(package: Package, lane: Lane) -> list[Profile]:
 
 
 def require_profiles(package: Package, lane: Lane) -> None:
-    """Raises the problem `no-profile` if no profile can ever send in this lane.
+    """Raises the problem `no-profile` if the package cannot accept messages in this lane.
 
-    Open deliveries wait while no profile can send. A reply cannot wait, so it needs a profile that is not paused.
+    A reply cannot wait, so it needs a profile that is not paused. An open message can wait, so a paused profile is
+    enough for it.
     """
     if lane == "reply" or not package.profiles:
         active_profiles(package, "reply")

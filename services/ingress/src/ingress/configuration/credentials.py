@@ -23,8 +23,8 @@ NAMES: Mapping[Driver, tuple[str, ...]] = {
 CACHED_MAX = 10_000
 _POINTER = "/gateway/credentials"
 SECRET = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,4094}[\x21-\x7e])?")
-"""A value that an HTTP header may have. It must not end with a line break, as text copied from a terminal often
-does."""
+"""A credential must be a valid value of an HTTP header. Text that is copied from a terminal often ends with a line
+break. Such text is refused."""
 
 
 def credential_errors(driver: Driver, given: Mapping[str, Any]) -> list[FieldError]:
@@ -66,7 +66,7 @@ class CredentialSealer:
         self._open_cached = lru_cache(CACHED_MAX)(self._open)
 
     def seal(self, profile_id: str, driver: Driver, credentials: Credentials) -> dict[str, str]:
-        """The fields to store in the gateway settings: the encrypted credentials, and the holder of an access token."""
+        """The fields to store in the gateway settings: the encrypted credentials and, for the Cloud API, the holder."""
         if not NAMES[driver]:
             return {}
         vault = self._require_vault()
@@ -74,7 +74,7 @@ class CredentialSealer:
         return {"sealed": vault.seal(profile_id, {name: credentials[name] for name in NAMES[driver]}), **holder}
 
     def seal_secrets(self, profile_id: str, secrets: Credentials) -> str:
-        """Other secrets of a profile, encrypted. `open` decrypts them too."""
+        """Encrypts a profile's secrets that are not its credentials, such as a link code. `open` decrypts them too."""
         return self._require_vault().seal(profile_id, secrets)
 
     def open(self, profile_id: str, sealed: str) -> Credentials:
@@ -83,7 +83,8 @@ class CredentialSealer:
         return self._open_cached(profile_id, sealed)
 
     def require(self, profile_id: str, sealed: str | None) -> Credentials:
-        """Like `open`, but raises the problem `unavailable`. Its text says what an operator must do."""
+        """The decrypted credentials. Raises the problem `unavailable` if they cannot be decrypted. The text of this
+        problem says what an operator must do."""
         try:
             return self.open(profile_id, sealed or "")
         except Undecryptable as error:

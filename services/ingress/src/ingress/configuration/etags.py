@@ -1,4 +1,5 @@
-"""ETags: name a version of a package or of a profile, so that a change of an outdated copy is refused."""
+"""ETags: each names a version of a package or of a profile. A caller sends the ETag of the version that the caller has
+read. If that version is outdated, the ingress refuses the caller's change."""
 
 import hashlib
 from collections.abc import Callable
@@ -21,16 +22,16 @@ def package_etag(package: PackageEntry) -> str:
 
 
 def profile_etag(package: PackageEntry, profile: ProfileEntry) -> str:
-    """Derived from what callers see of the profile, so a change of another profile leaves it as it is."""
+    """A hash of what callers see of the profile. So a change of another profile does not change this ETag."""
     return f'"{hashlib.sha256(to_json(profile_body(package, profile))).hexdigest()[:16]}"'
 
 
 def unconditional(present: str, version: int) -> None:
-    """The condition that is always met."""
+    """The precondition of a request without the header `If-Match`. It is always met."""
 
 
 def precondition(request: Request) -> Precondition:
-    """The condition in the header `If-Match` (RFC 9110, section 13.1.1)."""
+    """The precondition in the request's header `If-Match` (RFC 9110, section 13.1.1)."""
     header = request.headers.get("if-match")
     if header is None:
         return unconditional

@@ -1,4 +1,4 @@
-"""Gateway checks endpoint: asks the sender to check a profile's connection, or which numbers are on WhatsApp."""
+"""Gateway checks endpoint: asks the sender whether a profile's connection works, and which numbers are on WhatsApp."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -30,7 +30,8 @@ from spreader.http.problems import Problem
 NUMBERS_MAX = 100
 CHECK_SECONDS = 15.0
 ADDED_CHECK_SECONDS = 5.0
-"""The time limit of the check after a profile is added or changed. It is short, because the response waits for it."""
+"""The time limit for checking a connection after a profile is added or changed. It is short, because the response to
+the caller waits for the check."""
 UNKNOWN_PROFILE = "The sender does not know the profile yet."
 
 
@@ -59,7 +60,7 @@ _NUMBERS = TypeAdapter(NumbersForm)
 
 async def check_connection(sender: ServiceClient, row: ProfileEntry, seconds: float) -> ServiceResponse:
     """Ask the sender to check the connection to a profile's gateway. The query contains the gateway settings, because
-    the sender may not have read them yet."""
+    the sender may not have read them from Kafka yet."""
     gateway = row.settings["gateway"]
     query = {
         "package_id": row.package_id,
@@ -150,10 +151,9 @@ class GatewayChecksEndpoint:
 
 
 def _checkers(profiles: Sequence[Profile]) -> Sequence[Profile]:
-    """The profiles that check numbers. Profiles of the Cloud API are left out, because it has no such check.
-
-    If the package has only such profiles, they are used anyway.
-    """
+    """The profiles that are asked to check numbers. Profiles of the Cloud API are left out, because the Cloud API
+    cannot check numbers. If all profiles are of the Cloud API, they are asked anyway, and the sender reports why it
+    cannot check."""
     return [profile for profile in profiles if profile.gateway.driver != "cloud_api"] or profiles
 
 

@@ -1,4 +1,4 @@
-"""Gateway form: the address of a profile's gateway, the profile's account there, and its credentials."""
+"""Gateway form: the address of a profile's gateway, and the account and the credentials of the profile there."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -95,7 +95,8 @@ def gateway_settings(
     """The settings to store for a form, with sealed credentials. Raises the problem `invalid` or `secret-keys`.
 
     `stored`: the profile's present gateway, or None for a new profile. The stored credentials stay unless the form
-    replaces them or changes the driver.
+    replaces them or changes the driver. If the form names another server, it must contain all credentials, because the
+    stored ones are not sent to that server.
     """
     present = stored if stored is not None and stored["driver"] == form.driver and stored.get("sealed") else None
     errors = _address_errors(form)
@@ -125,8 +126,8 @@ def gateway_settings(
 
 
 def _holder_since(holder: str | None, stored: Mapping[str, Any] | None, now: datetime) -> dict[str, Any]:
-    """Since when the profile has this holder, as a field to store. A holder that an older version stored has no such
-    time."""
+    """The field to store that says since when the profile has this holder. There is no field if an older version of the
+    ingress stored the holder, because that version did not store the time."""
     if holder is None:
         return {}
     if stored is None or stored.get("holder") != holder:

@@ -1,4 +1,4 @@
-"""Key command: shows which secret key sealed which credentials, and which keys may be taken out."""
+"""Key command: shows which secret key sealed which credentials, and which keys are no longer needed."""
 
 import sys
 from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -50,7 +50,8 @@ async def _stored(engine: AsyncEngine, vault: Vault) -> AsyncGenerator[Sequence[
 
 
 async def _in_topic(settings: IngressSettings, vault: Vault) -> AsyncGenerator[Sequence[SealedCopy]]:
-    """The copies in all records of the configuration topic. Kafka compacts the topic, but it does so late."""
+    """The sealed copies in all records of the configuration topic. Superseded records count too, because Kafka keeps
+    them until it compacts the topic."""
     newest: dict[bytes, Sequence[SealedCopy]] = {}
     async for records in read_topic(settings, PackageConfigured.topic):
         for record in records:
@@ -58,7 +59,7 @@ async def _in_topic(settings: IngressSettings, vault: Vault) -> AsyncGenerator[S
             try:
                 copies = _copies(vault, "published", read_headers(record.headers), record.value)
             except (UndecodableRecord, ValidationError):
-                continue  # services keep the record before it
+                continue  # services skip this record, and go on with the one before
             superseded, newest[key] = newest.get(key, ()), copies
             yield [replace(each, place="superseded") for each in superseded]
     for copies in newest.values():
@@ -66,7 +67,7 @@ async def _in_topic(settings: IngressSettings, vault: Vault) -> AsyncGenerator[S
 
 
 def _copies(vault: Vault, place: Place, headers: Mapping[str, str], body: bytes | None) -> Sequence[SealedCopy]:
-    """The copies in a record. None in a tombstone. Raises `UndecodableRecord` or `ValidationError`."""
+    """The sealed copies in a record. A tombstone has no copies. Raises `UndecodableRecord` or `ValidationError`."""
     event = None if body is None else decode(PackageConfigured.topic, headers, body)
     profiles = event.package.profiles if isinstance(event, PackageConfigured) else ()
     return [

@@ -110,7 +110,7 @@ class ProfilesEndpoint:
         return {**form.settings(), "gateway": gateway}
 
     async def _check(self, row: ProfileEntry) -> ConnectionCheck:
-        """Check the connection to the gateway. A failure does not prevent the change, which is stored already."""
+        """Check the connection to the gateway. The change of the profile stays stored even if the check fails."""
         if row.settings["gateway"]["driver"] == "simulator":
             return ConnectionCheck(None)
         response = await check_connection(self.sender, row, ADDED_CHECK_SECONDS)

@@ -1,5 +1,5 @@
-"""Queue endpoint: shows a package's queue and what it waits for. It forecasts the queue under other settings, and
-requests missing outcomes."""
+"""Queue endpoint: shows the queue of a package and why its deliveries wait. The endpoint can also forecast the queue
+under other settings, and ask the sender for missing outcomes."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -45,7 +45,8 @@ class QueueEndpoint:
         """The pacer forecasts the present queue twice: under the present settings, and under the proposed ones. The
         request changes nothing.
 
-        Each forecast simulates at most 8,000 releases. The releases after the time `counted_until` are extrapolated.
+        Each forecast simulates at most 8,000 releases. If the queue is longer, the releases after the time
+        `counted_until` are estimated from the simulated ones.
         """
         patch = request_body.parse_object(await request_body.read(request, BODY_BYTES_MAX))
         row, profiles = await self.registry.package_with_profiles(package_id)

@@ -1,5 +1,5 @@
-"""Registry: the packages and profiles that operators configure. Each change puts a snapshot of its package into the
-outbox."""
+"""Registry: the packages and profiles that operators configure. Each change puts a snapshot of the changed package into
+the outbox."""
 
 import contextlib
 import json
@@ -59,7 +59,7 @@ class Registry:
             return await _package(connection, package_id), await _profile(connection, package_id, profile_id)
 
     async def profile_anywhere(self, profile_id: str) -> ProfileEntry:
-        """The profile in any package. Only one package can have it, because a profile id is unique."""
+        """The profile with this id, in any package. Two packages never have profiles with the same id."""
         async with self.engine.connect() as connection:
             rows = fetched(ProfileEntry, await connection.execute(sql.PROFILE_ANYWHERE, {"profile_id": profile_id}))
         if not rows:
@@ -67,7 +67,7 @@ class Registry:
         return rows[0]
 
     async def profile_with_phone(self, phone: str, other_than: str) -> str | None:
-        """The id of another profile with this phone number. None if there is none."""
+        """The id of a profile with this phone number, except `other_than`. None if there is no such profile."""
         async with self.engine.connect() as connection:
             params = {"phone": phone, "profile_id": other_than}
             rows = fetched(ProfileEntry, await connection.execute(sql.PROFILES_OF_PHONE, params))
@@ -76,7 +76,7 @@ class Registry:
     async def profiles(
         self, package_id: str, after: str, limit: int, only: Sequence[str] | None = None
     ) -> tuple[PackageEntry, Sequence[ProfileEntry]]:
-        """`only`: the ids of the wanted profiles. None: all are wanted."""
+        """`only`: the ids of the wanted profiles. If it is None, all profiles are wanted."""
         async with self.engine.connect() as connection:
             return await _package(connection, package_id), await _profiles(connection, package_id, after, limit, only)
 
@@ -107,8 +107,8 @@ class Registry:
         return await self.package(package_id)
 
     async def publish_again(self, package_id: str, resealed: Sequence[ResealedEntry] = ()) -> None:
-        """Store the resealed credentials, then publish the package as it is now, with its present version. Do nothing
-        if the package was deleted meanwhile."""
+        """Store the resealed credentials. Then put a snapshot of the package into the outbox, without a new version of
+        the package. Do nothing if the package was deleted meanwhile."""
         async with self.engine.begin() as connection:
             locked = await connection.execute(sql.PACKAGE_LOCK, {"package_id": package_id})
             if locked.scalar_one_or_none() is None:
@@ -132,7 +132,7 @@ class Registry:
     async def add_profile(
         self, package_id: str, profile_id: str, settings: Settings
     ) -> tuple[PackageEntry, ProfileEntry]:
-        """Raises the problem `taken` if there is a profile with this id in any package, or if the package is full."""
+        """Raises the problem `taken` if the profile id or the account is in use already, or if the package is full."""
         row = {"package_id": package_id, "profile_id": profile_id, "settings": json.dumps(settings), "now": self.now()}
         async with self._change(package_id) as connection:
             if len(await _profiles(connection, package_id, "", PROFILES_MAX)) >= PROFILES_MAX:
@@ -170,7 +170,7 @@ class Registry:
         return await self.package(package_id)
 
     async def undo(self, package_id: str, number: int, check: Edit) -> PackageEntry:
-        """Undo a change. `check` validates the package settings that result. Raises the problem `not-undoable`."""
+        """Undo a change. `check` validates the package's settings after the undo. Raises the problem `not-undoable`."""
         async with self._change(package_id, undoes=number) as connection:
             change = await get_change(connection, package_id, number)
             if change.not_undoable_reason is not None:
@@ -192,8 +192,8 @@ class Registry:
         document: Mapping[str, Any],
         check: Edit,
     ) -> None:
-        """Store the parts of a document that differ from the stored rows. The stored gateways stay, because a document
-        lacks their credentials and an undo never changes a gateway."""
+        """Store the parts of a document that differ from the stored rows. The stored gateways stay, because an undo
+        never changes a gateway, and a document has no credentials."""
         package_id = package.package_id
         paused, members = document["paused"], document["profiles"]
         settings = {name: value for name, value in document.items() if name not in ("paused", "profiles")}
@@ -224,7 +224,7 @@ class Registry:
     async def _change(
         self, package_id: str, require: Precondition = unconditional, undoes: int | None = None
     ) -> AsyncGenerator[AsyncConnection]:
-        """A transaction that locks the package. After the caller's changes it adds a snapshot and a history entry."""
+        """A transaction that locks the package. At its end a snapshot and an entry of the change history are stored."""
         async with self.engine.begin() as connection:
             bump = {"package_id": package_id, "now": self.now()}
             if (await connection.execute(sql.PACKAGE_BUMP, bump)).rowcount == 0:
@@ -267,7 +267,7 @@ async def _profile(connection: AsyncConnection, package_id: str, profile_id: str
 async def _required(
     connection: AsyncConnection, package_id: str, profile_id: str, require: Precondition
 ) -> ProfileEntry:
-    """The profile, if it meets the condition. Raises the problem `changed` otherwise."""
+    """The profile. Raises the problem `changed` if the caller expects another ETag of this profile."""
     package, profile = await _package(connection, package_id), await _profile(connection, package_id, profile_id)
     require(profile_etag(package, profile), package.version - 1)
     return profile
@@ -281,7 +281,7 @@ async def _profiles(
 
 
 async def _require_free_account(connection: AsyncConnection, profile_id: str, gateway: Mapping[str, Any]) -> None:
-    """Raises the problem `taken` if another profile sends from this account, because it would get twice its limits."""
+    """Raises `taken` if another profile sends from this account, because the account would get the limits of both."""
     account = account_of(gateway)
     await connection.execute(sql.ACCOUNT_LOCK, {"account": f"{account.driver} {account.name}"})
     params = {"account": account.name, "driver": account.driver, "profile_id": profile_id}

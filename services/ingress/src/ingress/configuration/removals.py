@@ -1,8 +1,8 @@
 """Removals: records that announce the deletion of a package, and tombstones that remove these records later.
 
-A tombstone alone would not be enough, because a service cannot distinguish a package without a record from a package
-that it has not read yet. So the ingress publishes a deletion as a record, which compaction keeps. It publishes the
-tombstone much later, when no service can hold a delivery of the package any more.
+A tombstone alone would not be enough. If a service finds no record of a package, it cannot know whether the package was
+deleted or is not read yet. So the ingress publishes a deletion as a record, which compaction keeps. It publishes the
+tombstone much later, when no service can have a delivery of the package any more.
 """
 
 from collections.abc import Callable, Sequence
@@ -41,8 +41,8 @@ class Removals:
     async def announce(self) -> float:
         """Publish the removals that are not published yet.
 
-        There are two reasons for unpublished removals. An older version of the ingress published none, and after a move
-        to a new Kafka cluster all count as unpublished.
+        A removal can be unpublished for two reasons. An older version of the ingress did not publish removals. After a
+        move to a new Kafka cluster, the ingress marks all removals as unpublished.
         """
         async with self.engine.begin() as connection:
             packages = fetched(RemovedPackage, await connection.execute(sql.UNANNOUNCED, {"limit": AT_ONCE_MAX}))

@@ -1,11 +1,11 @@
 """Republication: publishes all configuration and consents again when Kafka has lost them.
 
-Kafka has lost these records if it is another cluster than before, or if a topic was created again. Other services know
-configuration and consents only from Kafka.
+Kafka has lost these records after a move to another cluster, or after a topic was deleted and created again. The
+ingress must publish them, because the other services know configuration and consents only from Kafka.
 
-The ingress stores the ids of the new cluster and its topics only after everything is in the outbox or marked as
-unpublished. After a crash before that, the republication begins again. A record that is published twice changes
-nothing.
+First the ingress puts all packages into the outbox, and marks all consents and removals as unpublished. Then it stores
+the ids of the new cluster and its topics. If the ingress crashes before it has stored them, the republication begins
+again. That is harmless, because a record that is published twice changes nothing.
 """
 
 from collections.abc import Callable

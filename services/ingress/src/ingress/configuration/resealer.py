@@ -1,7 +1,8 @@
-"""Resealer: seals the stored credentials again with the newest secret key, so that older keys can be taken out.
+"""Resealer: seals the stored credentials again with the newest secret key, so that older keys are no longer needed.
 
-A package is then published again with its present version, because nothing that callers see has changed. Credentials
-that no key opens stay as they are, and do not stop the others.
+The resealer then publishes the package again, because the sender reads the credentials from Kafka. The package keeps
+its version, because nothing that callers see has changed. If no key opens the credentials of a profile, they stay as
+they are, and the resealer goes on with the next profile.
 """
 
 import asyncio
@@ -29,7 +30,7 @@ log = structlog.get_logger()
 PROFILES_AT_ONCE = 100
 EVERY_SECONDS = 300.0
 NAMED_MAX = 20
-"""The most profiles that one log line names."""
+"""How many profiles one log line names, at most."""
 FIRST_PLACE = ("", "")
 
 SealedWith = Literal["newest", "older", "unknown"]
@@ -37,7 +38,8 @@ SealedWith = Literal["newest", "older", "unknown"]
 
 @dataclass(frozen=True, slots=True)
 class SealReview:
-    """What was found about the credentials of one profile. `fresh`: what to store instead, if anything."""
+    """What was found about the credentials of one profile. `fresh`: the credentials as the newest key has sealed them
+    again. None if the stored credentials stay."""
 
     entry: SealedEntry
     key: SealedWith
@@ -46,7 +48,8 @@ class SealReview:
 
 @dataclass
 class Resealer:
-    """`reseal_after`: the seconds from the start of this process until it begins to seal. It counts from the start."""
+    """`reseal_after`: how many seconds after the start of this process the resealer begins to seal. Before that time,
+    it only counts for the metric which keys sealed the credentials."""
 
     engine: AsyncEngine
     registry: Registry
@@ -59,8 +62,8 @@ class Resealer:
     _reported: list[str] = field(default_factory=list[str], init=False)
 
     async def run_once(self) -> float:
-        """Looks at the next profiles, and seals again what an older key has sealed. Returns the seconds until the next
-        run."""
+        """Reviews the next profiles, and seals their credentials again if an older key has sealed them. Returns the
+        seconds until the next run."""
         entries = await sealed_page(self.engine, self._place, PROFILES_AT_ONCE)
         reviews = await asyncio.to_thread(lambda: [review(self.vault, entry) for entry in entries])
         wait = self._began + self.reseal_after - time.monotonic()
@@ -76,8 +79,9 @@ class Resealer:
         return min(wait, EVERY_SECONDS) if wait > 0 else EVERY_SECONDS
 
     async def _reseal(self, reviews: Sequence[SealReview]) -> None:
-        """One transaction for each package. The reviews are in the order of the packages. A package that cannot be
-        stored is left as it is, so that it does not stop the others."""
+        """Store the fresh credentials, in one transaction for each package. `reviews` must be in the order of the
+        packages. If a package cannot be stored, it stays as it is, and the next packages are still stored. If Postgres
+        is away, the error is raised instead."""
         changes = [(found.entry.package_id, found.fresh) for found in reviews if found.fresh is not None]
         for package_id, members in groupby(changes, key=lambda change: change[0]):
             try:
@@ -112,7 +116,7 @@ async def sealed_page(engine: AsyncEngine, after: tuple[str, str], limit: int) -
 
 
 def review(vault: Vault, entry: SealedEntry) -> SealReview:
-    """Which key sealed the credentials, and what the newest key makes of them if another key did."""
+    """Finds the key that sealed the credentials. If it is not the newest key, the newest key seals them again."""
     key = vault.key_of(entry.sealed)
     try:
         credentials = vault.open(entry.profile_id, entry.sealed)

@@ -56,9 +56,9 @@ Override = Annotated[Limit | None, WithJsonSchema({"anyOf": _OVERRIDE}, mode="va
 
 
 class OverridesForm(RequestForm):
-    """A profile's own limits. A limit that is left out, or is `"package"`, follows the package. Null removes a limit
-    if a package may be without it (`new_contacts_per_day`, `per_recipient_per_day`, `unanswered_per_30_days`). For the
-    other limits, null means the same as `"package"`."""
+    """A profile's own limits. A limit that is left out, or is `"package"`, follows the package. Null removes the limits
+    `new_contacts_per_day`, `per_recipient_per_day` and `unanswered_per_30_days`. For `per_hour`, `per_3_hours` and
+    `per_day`, null means the same as `"package"`."""
 
     model_config = ConfigDict(json_schema_extra=may_lack())
 
@@ -146,8 +146,8 @@ Country = Annotated[
 
 
 class WarmUpForm(RequestForm):
-    """How the limits of a new account grow: from `from_share` of each limit to the whole limit, in `days` days. Only
-    profiles with `warm_up_from` have a warm-up."""
+    """How the limits of a new account grow. The account begins with the share `from_share` of each limit, and has the
+    whole limit after `days` days. Only profiles with `warm_up_from` have a warm-up."""
 
     days: Annotated[int, Field(ge=1, le=365, strict=True)] = 14
     from_share: Annotated[float, Field(gt=0, le=1, strict=True, allow_inf_nan=False)] = 0.2
@@ -227,8 +227,8 @@ class PackageForm(RequestForm):
         return self
 
     def settings(self) -> dict[str, Any]:
-        """The settings to store. They contain all fields, so that a package keeps its settings when a later version has
-        other defaults."""
+        """The settings to store. They contain all fields, so that a package keeps its settings when a later version of
+        the ingress has other defaults."""
         return self.model_dump(mode="json", exclude={"package_id"})
 
 

@@ -1,6 +1,8 @@
-"""Shared accounts: finds profiles that send from the same account, because each of them gets the account's limits.
+"""Shared accounts: finds profiles that send from the same account, because such an account gets the limits of each
+profile.
 
-New ones are refused. Profiles that shared an account before that rule keep working, and an alert reports them.
+The ingress refuses a new profile if another profile sends from its account. Profiles that shared an account before this
+rule existed keep working, and an alert reports them.
 """
 
 from collections import defaultdict
@@ -27,7 +29,7 @@ class SharedAccounts:
     _told: frozenset[tuple[str, ...]] = field(default=frozenset(), init=False)
 
     async def run_once(self) -> float:
-        """Sets the metric, and logs each group of profiles once. Returns the seconds until the next run."""
+        """Sets the metric, and logs each new group of such profiles. Returns the seconds until the next run."""
         async with self.engine.connect() as connection:
             profiles = fetched(ProfileEntry, await connection.execute(sql.PROFILES_SHARING))
         groups = sharing(profiles)
@@ -39,7 +41,7 @@ class SharedAccounts:
 
 
 def sharing(profiles: Sequence[ProfileEntry]) -> frozenset[tuple[str, ...]]:
-    """The ids of the profiles of each account that has more than one profile, in the order of the ids."""
+    """For each account that has more than one profile, the sorted ids of its profiles."""
     by_account: defaultdict[Account, list[str]] = defaultdict(list)
     for profile in profiles:
         by_account[account_of(profile.settings["gateway"])].append(profile.profile_id)

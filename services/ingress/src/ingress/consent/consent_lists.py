@@ -28,13 +28,13 @@ from spreader.runtime.rows import arrays, fetched
 ERASURES = ErasureTable("ingress")
 LEFT_OVER_MAX = 500
 PUBLISHED_AT_ONCE = 100
-"""How many changes are published at once. Between two publications, other requests are served."""
+"""How many changes are published at once, at most. Between two publications, the process can serve other requests."""
 POLL_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class ConsentListKey:
-    """One list of one package, or of all packages (`EVERYWHERE`)."""
+    """Names one list. `package_id` is `EVERYWHERE` if the list is for all packages."""
 
     package_id: str
     kind: ConsentKind
@@ -63,7 +63,10 @@ class ConsentLists:
         """Put the recipients on the list. Returns how many of them were not on it before.
 
         The same `evidence` puts a recipient on the list only once, even if the entry was removed since then. `since`:
-        when the entry begins. None means now. `reported_at`: to which time a report of a gateway belongs.
+        when the entry begins. None means now.
+
+        `reported_at`: the time to which a gateway's report belongs. If the person was erased at this time or later, the
+        recipient is not put on the list, unless the erasure kept suppressions.
         """
         entry = {"recipients": list(recipients), "now": self.now(), "source": source, "evidence": evidence}
         times = {"since": since, "reported_at": reported_at, "erasure_keys": self.erasures.keys}
@@ -74,15 +77,16 @@ class ConsentLists:
         return await self._change(sql.REMOVE, key, [recipient], {"recipient": recipient, "now": self.now()}) > 0
 
     async def remove_gateway_entry(self, key: ConsentListKey, recipient: str, requested_at: datetime) -> bool:
-        """Take the recipient off the list, but only if a gateway's report made the entry at or before `requested_at`.
+        """Take the recipient off the list after a request of the recipient at `requested_at`.
 
-        Returns whether the recipient was taken off.
+        Only an entry that a gateway's report has made is removed, and only if it is not newer than the request. Returns
+        whether the recipient was taken off.
         """
         entry = {"recipient": recipient, "now": self.now(), "requested_at": requested_at}
         return await self._change(sql.REMOVE_GATEWAY_ENTRY, key, [recipient], entry) > 0
 
     async def follow(self, recipient: str, new_recipient: str, evidence: str) -> None:
-        """Suppress a person's new number wherever the old one is suppressed, for the same reason."""
+        """Copy each suppression of a person's old number to the new number, with the source and the time."""
         async with self.engine.connect() as connection:
             rows = await connection.execute(sql.SUPPRESSIONS, {"recipient": recipient})
             suppressions = fetched(sql.Suppression, rows)
@@ -103,8 +107,8 @@ class ConsentLists:
             return fetched(sql.ConsentListEntry, await connection.execute(sql.PAGE, params))
 
     async def objections(self, package: Package, recipients: Sequence[str]) -> dict[str, str]:
-        """The recipients whom the package must not write to now, each with the reason. One query checks them all, so
-        they must not be more than a part."""
+        """The recipients whom the package must not write to now, each with the reason. One query checks all recipients,
+        so give at most as many as `RecipientParts` has in one part."""
         kinds: list[ConsentKind] = ["suppression", "opt_in"] if package.opted_in_only else ["suppression"]
         listed: dict[str, set[ConsentKind]] = defaultdict(set)
         params = {"package_id": package.package_id, "recipients": list(recipients), "kinds": kinds}
@@ -132,8 +136,8 @@ class ConsentLists:
             changed = (await connection.execute(statement, {**key.columns, **entry})).rowcount
         try:
             async with self.engine.begin() as connection:
-                # If another process is publishing the same rows, this query waits. Then it no longer finds these rows,
-                # because they are published.
+                # If another process is publishing the same rows, this query waits until they are published. Then it no
+                # longer finds them.
                 params = {**key.columns, "recipients": list(recipients)}
                 changes = fetched(sql.UnpublishedConsent, await connection.execute(sql.UNPUBLISHED, params))
                 await self._publish(connection, changes)
@@ -147,8 +151,8 @@ class ConsentLists:
     async def _publish(self, connection: AsyncConnection, changes: Sequence[sql.UnpublishedConsent]) -> None:
         """Publish the changes and mark them as published.
 
-        The caller has locked their rows, so no other process can publish a newer change of a recipient before an older
-        one.
+        The caller has locked the rows of these changes. So no other process can publish a newer change of a recipient
+        before an older one.
         """
         if changes:
             for start in range(0, len(changes), PUBLISHED_AT_ONCE):

@@ -1,4 +1,4 @@
-"""Consent endpoint: the lists of suppressions (for one package or for all) and of opt-ins."""
+"""Consent endpoint: the lists of suppressions and of opt-ins. Suppressions are for one package or for all packages."""
 
 import asyncio
 from collections.abc import Sequence
@@ -99,7 +99,7 @@ class ConsentEndpoint:
         return ConsentListKey(self.config_cache.require_package(package_id).package_id, kind)
 
     def _country(self, key: ConsentListKey) -> str | None:
-        """The country that completes national numbers. None for the list of all packages."""
+        """The country whose national numbers are completed. None for the list of all packages."""
         package = self.config_cache.package(key.package_id)
         return package and package.default_country
 
@@ -125,7 +125,8 @@ class ConsentEndpoint:
         ).render()
 
     async def _remove(self, key: ConsentListKey, recipient: str) -> Response:
-        """Numbers without a country's code may be on the list, from the time when they were not refused."""
+        """Removes the number as the caller wrote it, or else in international form. An older version of the ingress put
+        numbers without a country's code on the list, and some may still be there."""
         if await self.lists.remove(key, recipient):
             return Response(status_code=204)
         dialled = dialled_number(recipient, self._country(key), "/path/recipient")

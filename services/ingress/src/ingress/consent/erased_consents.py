@@ -1,4 +1,5 @@
-"""Erased consents: takes an erased person off the lists, and out of the topic from which other services read them."""
+"""Erased consents: takes an erased person off the lists of consent. Other services read these lists from a topic, so
+the person is removed from the topic too."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -23,10 +24,10 @@ class ErasedConsents:
     now: Now
 
     async def remove(self, connection: AsyncConnection, erasure: OpenErasure) -> Mapping[str, int]:
-        """Delete the person's entries, and publish a tombstone for each. Returns how many there were.
+        """Delete the person's entries, and publish a tombstone for each. Returns how many entries were deleted.
 
-        The rows stay locked until Kafka has the tombstones. Otherwise a tombstone could come after a new entry of the
-        same list, and Kafka would forget that entry.
+        The rows stay locked until Kafka has the tombstones. Otherwise the person could get on a list again before the
+        tombstone of the old entry is in Kafka. Then the tombstone would remove the new entry.
         """
         params = asdict(ErasureParameters.of(erasure))
         keys = fetched(sql.ConsentKey, await connection.execute(sql.ERASABLE_CONSENTS, params))

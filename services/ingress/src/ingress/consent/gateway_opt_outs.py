@@ -1,5 +1,5 @@
-"""Gateway opt-outs: suppresses recipients who have stopped the business's marketing messages in WhatsApp itself, as
-failed deliveries show."""
+"""Gateway opt-outs: suppresses recipients who have stopped the business's marketing messages in WhatsApp itself. The
+failure class of a delivery shows this."""
 
 import contextlib
 from collections.abc import Iterable
@@ -20,9 +20,9 @@ class GatewayOptOuts:
             if outcome.failure != "opted_out":
                 continue
             key = ConsentListKey(outcome.package_id, "suppression")
-            # The webhook of the same failure has the same evidence, so it has no second effect.
+            # A webhook may report the same failure. It has the same evidence, so the list changes only once.
             evidence = f"status/{outcome.gateway_message_id or outcome.delivery_id}"
-            # If Kafka is away, the change is stored, and `publish_left_over` publishes it.
+            # If Kafka is away, the change is stored, and `publish_left_over` publishes it later.
             with contextlib.suppress(Problem):
                 recipient, requested_at = outcome_fact(outcome)
                 await self.consents.add(key, [recipient], "gateway", evidence, outcome.at, requested_at)

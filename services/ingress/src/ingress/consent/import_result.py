@@ -1,4 +1,4 @@
-"""Import result: how many rows of a CSV file were added to a list, and which rows were wrong."""
+"""Import result: how many numbers of a CSV or XLSX file were added to a list, and which rows were wrong."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ ERRORS_SHOWN_MAX = 100
 
 
 class ImportCounts(TypedDict):
-    """`wrong`: the number of invalid rows. `errors` shows the first of them."""
+    """`wrong`: the number of invalid rows. `errors` shows the first invalid rows."""
 
     rows: int
     added: int

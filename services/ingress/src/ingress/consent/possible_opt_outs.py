@@ -42,7 +42,8 @@ class PossibleOptOuts:
     async def suppress(self, package_id: str, recipient: str) -> bool:
         """Suppress the person. Returns False if the person is not on the list.
 
-        The suppression is published before the entry leaves the list, so a repeat after a failure ends both.
+        First the suppression is published. Then the entry leaves the list of possible opt-outs. If the second step
+        fails, the caller can repeat the call.
         """
         evidence = await self._evidence(package_id, recipient)
         if evidence is None:
@@ -53,7 +54,8 @@ class PossibleOptOuts:
         return True
 
     async def dismiss(self, package_id: str, recipient: str) -> bool:
-        """Take the person off the list until the next such message. Returns False if the person is not on the list."""
+        """Take the person off the list. Returns False if the person is not on the list. The next message that probably
+        asks for an end puts the person on the list again."""
         evidence = await self._evidence(package_id, recipient)
         if evidence is None:
             return False

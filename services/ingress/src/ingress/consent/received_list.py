@@ -1,4 +1,4 @@
-"""Received list: the file of an import, on disk, and its rows, which are read in threads."""
+"""Received list: the file of an import. It is stored on disk, and threads read its rows."""
 
 import asyncio
 import os
@@ -19,12 +19,12 @@ from spreader.phone.number_column import SAMPLE_ROWS
 from spreader.phone.text_rows import FileRow
 
 LISTS_MAX = 2
-"""How many lists are on disk at the same time. Others wait."""
+"""How many lists may be on disk at the same time. Further imports wait."""
 IDLE_SECONDS = 60.0
-"""When nothing of a list has arrived for so long, its request ends."""
+"""A request ends if no part of its list has arrived for this time."""
 _places = asyncio.Semaphore(LISTS_MAX)
 _turn = asyncio.Semaphore(1)
-"""One list at a time is read, because a workbook may need much memory."""
+"""Only one list is read at a time, because the rows of an XLSX file may need much memory."""
 
 
 class ReceivedList:
@@ -35,7 +35,7 @@ class ReceivedList:
         self._rows = chain(first, rows)
 
     async def batches(self, skipped: int, rows_at_once: int) -> AsyncGenerator[list[FileRow]]:
-        """The rows without the first `skipped`. Raises the problem `malformed`."""
+        """Yields the rows in batches. The first `skipped` rows are left out. Raises the problem `malformed`."""
         await asyncio.to_thread(_take, self._rows, skipped)
         while batch := await asyncio.to_thread(_take, self._rows, rows_at_once):
             yield batch
@@ -43,7 +43,8 @@ class ReceivedList:
 
 @asynccontextmanager
 async def received_list(request: Request, bytes_max: int) -> AsyncGenerator[ReceivedList]:
-    """The body as a list, which exists until the block ends. Raises the problems `too-large` and `malformed`."""
+    """Stores the request's body as a list, and deletes it when the `with` block ends. Raises the problems `too-large`
+    and `malformed`."""
     async with _places:
         handle, name = tempfile.mkstemp(prefix="spreader-")
         try:
@@ -54,7 +55,7 @@ async def received_list(request: Request, bytes_max: int) -> AsyncGenerator[Rece
                 try:
                     yield ReceivedList(await asyncio.to_thread(_take, rows, SAMPLE_ROWS), rows)
                 finally:
-                    with suppress(ValueError):  # a thread still reads it, because the request was cancelled
+                    with suppress(ValueError):  # a thread still reads the rows of a cancelled request
                         rows.close()
         finally:
             os.unlink(name)

@@ -28,7 +28,8 @@ _RECIPIENTS = TypeAdapter(RecipientsForm)
 
 
 def read_recipients(body: bytes, country: str | None = None) -> RecipientParts | Problem:
-    """Large requests run this function in a child process. `country`: the country that completes national numbers."""
+    """A child process runs this function for a large request. `country`: the country whose national numbers are
+    completed."""
     try:
         form = request_body.try_parse(_RECIPIENTS, body, values_max=VALUES_MAX)
     except Problem as malformed:

@@ -1,4 +1,5 @@
-"""Account: the WhatsApp account behind a profile, by which two profiles of one account are recognised."""
+"""Account: the WhatsApp account behind a profile. Two profiles send from one account if their `Account` objects are
+equal."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -14,7 +15,8 @@ class Server(NamedTuple):
 
 
 class Account(NamedTuple):
-    """`server`: empty at Meta, because a phone number id is unique there, whatever address and version are called."""
+    """`server`: the server and the path of the gateway's address. None for the Cloud API, because Meta gives each phone
+    number its own id, and this id does not depend on the address."""
 
     driver: str
     server: tuple[Server, str] | None
@@ -28,7 +30,7 @@ def server(url: str | None) -> Server | None:
     parts = urlsplit(url)
     try:
         port = parts.port
-    except ValueError:  # not a number, or over 65535
+    except ValueError:  # the port is not a number, or is over 65535
         port = None
     return Server(
         parts.scheme.lower(), (parts.hostname or "").lower(), port or _DEFAULT_PORTS.get(parts.scheme.lower())

@@ -120,8 +120,8 @@ def from_outcome(event: DeliveryOutcome) -> list[DeliveryUpdate]:
 
 
 def fold(updates: Iterable[DeliveryUpdate]) -> list[DeliveryUpdate]:
-    """Merges the updates of each delivery into one. They are ordered by delivery id, so that all writers lock rows in
-    the same order."""
+    """Merges the updates of each delivery into one. The merged updates are ordered by delivery id, so that all writers
+    lock rows in the same order."""
     by_id: dict[str, DeliveryUpdate] = {}
     for update in updates:
         earlier = by_id.get(update.delivery_id)

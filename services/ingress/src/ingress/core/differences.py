@@ -12,7 +12,8 @@ from spreader.text.clean_text import pointer_step
 
 
 class Absence(Enum):
-    """The value of a member that an object does not have. It is not null: a member may be null."""
+    """Stands for a value that is missing because an object lacks the member. It differs from null, which a member may
+    have as its value."""
 
     ABSENT = "absent"
 
@@ -23,8 +24,8 @@ _OF_A_GATEWAY = "is a setting of the gateway: change the profile's gateway inste
 
 
 DifferenceBody = TypedDict("DifferenceBody", {"pointer": str, "from": NotRequired[Any], "to": NotRequired[Any]})
-"""The form in which a difference is stored and shown. `from` is left out if the setting had no value before the change,
-and `to` if it has none after it."""
+"""The form in which a difference is stored and shown. `from` is left out if the setting had no value before the change.
+`to` is left out if the setting has no value after the change."""
 
 
 class NotUndoable(Exception):

@@ -1,8 +1,8 @@
 """Failure: the reason why a gateway did not send a message that it had accepted, translated from the gateway's code.
 
 The gateway reports such a failure by webhook. The failure is final, so the delivery is not sent again. The failure
-class says what the failure means for the profile. A code means the same as in the response to a send call
-(`spreader.contract.failure_codes`).
+class says what the failure means for the profile. A gateway's code means the same in a webhook as in the response to a
+send call (`spreader.contract.failure_codes`).
 """
 
 from dataclasses import dataclass
@@ -25,8 +25,8 @@ class ReportedFailure:
 
 
 def cloud_api_failure(code: int | None, details: str | None) -> ReportedFailure:
-    """The failure that Meta reports with the error code `code`, or without a code. `details` is Meta's own text, which
-    is redacted."""
+    """The failure that Meta reports. `code` is Meta's error code, or None if Meta gave none. `details` is Meta's own
+    text, which is redacted."""
     if code is None:
         return ReportedFailure("transient", NO_CODE, _reason("the gateway gave no code", details))
     meaning = CLOUD_API.get(code, _UNKNOWN)
@@ -37,8 +37,8 @@ def linked_device_failure(code: str | None, details: str | None = None) -> Repor
     """The failure that a linked device reports with WhatsApp's error code. `code` is None if the gateway reports no
     code.
 
-    A restriction of the profile may also cause a failure without a code. The stats service finds such a restriction by
-    counting failures.
+    If WhatsApp restricts the profile, its failures may have no code. The stats service finds such a restriction because
+    it counts failures.
     """
     if code is None:
         reason = _reason("WhatsApp refused it, and the gateway does not say why", details)

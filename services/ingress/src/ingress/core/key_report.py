@@ -1,4 +1,4 @@
-"""Key report: which secret key sealed how many credentials, and which keys nothing needs any more."""
+"""Key report: how many credentials each secret key has sealed, and which keys are no longer needed."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -7,7 +7,7 @@ from typing import Literal
 
 Place = Literal["stored", "waiting", "published", "superseded"]
 NEEDED: tuple[Place, ...] = ("stored", "waiting", "published")
-"""The places whose credentials are still read. Nothing reads superseded records."""
+"""The places from which services still read credentials. No service reads superseded records."""
 
 _WORDS: dict[Place, str] = {
     "stored": "in ingress.profile",
@@ -20,7 +20,8 @@ _NAMED_MAX = 20
 
 @dataclass(frozen=True, slots=True)
 class SealedCopy:
-    """One sealed copy of a profile's credentials. `key`: the id of its key. None: no configured key opens it."""
+    """One sealed copy of a profile's credentials. `key`: the id of the key that sealed it. None if that key is not
+    configured."""
 
     place: Place
     profile_id: str

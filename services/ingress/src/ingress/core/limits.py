@@ -21,9 +21,9 @@ class SettingWarning:
 
 
 def resolve_limits(package: ProfileLimits, overrides: Mapping[str, int | None]) -> ProfileLimits:
-    """The package's limits, overridden by the profile's own.
+    """The limits of a profile: its own limits and, where it has none, the limits of the package.
 
-    A null override removes the limit if a package may be without this limit. Otherwise the package's value stays.
+    If an override is None, it removes a limit that `_NULLABLE` names. For every other limit, None has no effect.
     """
     own = {name: value for name, value in overrides.items() if value is not None or name in _NULLABLE}
     return package.model_copy(update=own)
@@ -56,7 +56,7 @@ def package_limit_warnings(limits: PackageLimits, profile: ProfileLimits) -> lis
 
 
 class ProfileLimitsStatus(TypedDict):
-    """How much of its hour limit and day limit a profile has used, as texts such as `6/20`."""
+    """How much of its hour limit and day limit a profile has used. The text `6/20` means 6 messages of 20."""
 
     hourly: str
     daily: str

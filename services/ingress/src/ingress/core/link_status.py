@@ -9,8 +9,8 @@ from spreader.contract.link_answers import LinkMethod, LinkProgressResponse
 LinkState = Literal["waiting", "linked", "expired", "failed"]
 
 VALID_FOR = timedelta(minutes=3)
-"""How long an operator has to link the account. WhatsApp accepts a code for about three minutes. The gateways renew a
-QR image every 20 to 45 seconds, and stop after some minutes."""
+"""The time in which an operator must link the account. WhatsApp accepts a code for about three minutes. The gateways
+renew a QR image every 20 to 45 seconds, and stop after some minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class LinkStatus:
 
 
 def link_status(attempt: LinkAttempt | None, progress: LinkProgressResponse, now: datetime) -> LinkStatus:
-    """The status of `attempt`, the last one, after the gateway has said `progress`."""
+    """The status of the last attempt to link a profile. `progress` is what the gateway has reported."""
     if progress.session == "working":
         return LinkStatus("linked", progress.detail)
     if attempt is None:

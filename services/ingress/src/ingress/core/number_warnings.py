@@ -1,4 +1,4 @@
-"""Number warnings: what may be wrong with the phone numbers of a list. The numbers are taken all the same."""
+"""Number warnings: what may be wrong with the phone numbers of a list. These numbers are accepted nevertheless."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from spreader.phone.plausible import ImplausibleNumbers, SampleNumber
 
 @dataclass(frozen=True, slots=True)
 class NumberWarning:
-    """`count`: how many numbers it concerns. `samples` has the first of them."""
+    """`count`: how many numbers the warning concerns. `samples`: the first of these numbers."""
 
     code: str
     detail: str

@@ -1,4 +1,5 @@
-"""Open message: sums up the routing results of its records."""
+"""Open message: sums up how the router has handled a message. A message with many recipients has several records, and
+the router reports on each record."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -27,7 +28,7 @@ class RoutingSummary:
 
 @dataclass
 class RoutingTally:
-    """Sums up the routing results of a message's records, one after the other."""
+    """Adds up the router's reports on the records of one message."""
 
     _distribution: Counter[str] = field(default_factory=Counter[str])
     _rejected: int = 0

@@ -19,7 +19,7 @@ WORDS: Mapping[str, tuple[str, ...]] = {
         "مش عاوزة رسايل", "متبعتوش تاني", "ماتبعتوش تاني", "متبعتليش تاني", "شيلوني من القائمة",
     ),
     "en": (
-        # US law requires the first seven, although some have other meanings (47 CFR 64.1200(a)(10)).
+        # US law (47 CFR 64.1200(a)(10)) requires the first seven, although some of them may mean something else.
         "stop", "quit", "end", "revoke", "opt out", "cancel", "unsubscribe",
         "stop all", "stopall", "unsubscribe me", "optout", "opt me out", "remove me", "please stop",
         "stop please", "stop messaging me", "stop texting me", "no more messages", "stop promotions",
@@ -67,17 +67,20 @@ WORDS: Mapping[str, tuple[str, ...]] = {
 """The opt-out words by language. Every word applies to every package, because the language of a customer is not known.
 
 A word is listed if it has no other meaning, or if businesses print it in their messages as the opt-out word. In several
-languages, "stop promotions" is the text of Meta's own button in marketing templates. Words that may mean something else
-are left out: alto (high), keluar (exit), remover and हटाओ (remove, for example an item of an order), وقف (endowment),
-çıkış (check-out), çık (in Malay, Miss), dur (wait; in French, hard), plus de messages (more messages, or none).
+languages, the words for "stop promotions" are listed, because they are the text of Meta's own button in marketing
+templates. Words that may mean something else are left out: alto (high), keluar (exit), remover and हटाओ (remove, for
+example an item of an order), وقف (endowment), çıkış (check-out), çık (in Malay, Miss), dur (wait; in French, hard),
+plus de messages (more messages, or none).
 """
 
 _VIRAMA = 9
-"""The combining class of a sign of Indian scripts that makes another letter."""
+"""Unicode's combining class of the virama. This sign of Indian scripts is not an accent, because it changes the letter
+before it."""
 _INVISIBLE = re.compile(
     "[\u0640\u034f\u180b-\u180d\u20e3\u2800\u3164\u115f\u1160\uffa0\ufe00-\ufe0f\U000e0100-\U000e01ef]"
 )
-"""The tatweel, which makes an Arabic word longer, empty letters, and selectors of the form of a character."""
+"""Characters that do not change a word. The first is the tatweel, which only makes an Arabic word look longer. The
+others are empty letters, and selectors that choose between two forms of a character."""
 _ALIKE = str.maketrans(
     {
         "ى": "ي",
@@ -98,7 +101,8 @@ _ALIKE = str.maketrans(
 
 
 def normalize(text: str) -> str:
-    """The text without differences in case, accents, punctuation, emoji, spaces and invisible characters."""
+    """The normalized text. Two texts are equal after this if they differ only in case, accents, punctuation, emoji,
+    spaces or invisible characters."""
     # The text is normalized before and after the case folding, as in Unicode's compatibility caseless match (D146).
     bare = _without_accents(unicodedata.normalize("NFKD", text)).casefold()
     folded = _without_accents(unicodedata.normalize("NFKD", bare)).translate(_ALIKE)
@@ -124,7 +128,7 @@ _NORMALIZED_WORDS = frozenset(normalize(word) for words in WORDS.values() for wo
 
 
 def opt_out_words(own_words: Collection[str] = (), ignored: Collection[str] = ()) -> frozenset[str]:
-    """The normalized opt-out words of a package: `WORDS` without those that the package ignores, and its own words."""
+    """The normalized opt-out words of a package. They are its own words, and all of `WORDS` that it does not ignore."""
     return _opt_out_words(tuple(own_words), tuple(ignored)) if own_words or ignored else _NORMALIZED_WORDS
 
 

@@ -7,14 +7,14 @@ UNMISTAKABLE = (
     "désabonnement", "désinscription", "berhenti", "unreg", "durdur", "durdurun", "abmelden", "abbestellen",
     "توقف", "توقفوا", "أوقفوا", "रोकें", "बंद करो", "बंद करें", "بند کریں", "بند کرو", "روکیں",
 )  # fmt: skip
-"""Words that hardly mean anything else at the beginning or the end of a short message."""
+"""At the beginning or the end of a short message, these words almost always ask for no more messages."""
 
 OTHER_MATTERS = (
     "by", "at", "in", "near", "here", "order", "orders", "delivery", "payment", "bus", "car", "don", "dont", "not",
     "never", "when", "california", "norte", "pedido", "entrega", "commande", "bestellung", "pesanan", "sipariş",
     "طلب", "الطلب", "طلبي", "لا", "ऑर्डर", "آرڈر",
 )  # fmt: skip
-"""Words with which such a message is about something else."""
+"""A short message with one of these words is probably about something else, even if it begins with "stop"."""
 
 MISSPELLED = frozenset(
     {
@@ -49,7 +49,7 @@ COURTESIES = (
     # Urdu
     "براہ کرم", "مہربانی", "پلیز", "شکریہ", "جی", "بھائی", "ابھی",
 )  # fmt: skip
-"""Words that change nothing about an opt-out word beside them."""
+"""Words that customers write beside an opt-out word without changing its meaning."""
 
 STOPPING_WORDS: tuple[tuple[str, ...], ...] = (
     # English
@@ -81,7 +81,7 @@ STOPPING_WORDS: tuple[tuple[str, ...], ...] = (
      "شيل*", "بطل*", "كفايه", "كفى", "لا اريد", "لا ارغب", "لا اود", "مش عايز*", "مش عاوز*", "ما ابي", "مابي",
      "ما ابغى", "مابغى", "ما بدي", "لا ترسل*", "لا تبعت*", "لا تراسل*", "متبعت*", "ماتبعت*", "ستوب"),
 )  # fmt: skip
-"""Words that ask to end something, by language."""
+"""Words that ask to end something, by language. A `*` means that the word may go on with any letters."""
 
 STOPPED_THINGS: tuple[tuple[str, ...], ...] = (
     # English
@@ -116,4 +116,4 @@ STOPPED_THINGS: tuple[tuple[str, ...], ...] = (
      "الاعلان*", "دعايه", "الدعايه", "الدعايات", "ترويج*", "الترويج*", "القائمه", "قائمه", "رقمي", "ارسال", "الارسال",
      "مراسلت*", "ترسل*", "تبعت*", "سبام", "اشعارات", "الاشعارات", "تنبيهات", "برومو*"),
 )  # fmt: skip
-"""What such words ask to end, by language, in the same order."""
+"""Words for what a customer wants to end, by language. The order of the languages is that of `STOPPING_WORDS`."""

@@ -35,7 +35,7 @@ class ListFormat:
 
 @dataclass(frozen=True, slots=True)
 class SampleColumn:
-    """A column of a file, and the first numbers in it as they would be dialled. `column` counts from 1."""
+    """A column of a file, with its first phone numbers in international form. `column` counts from 1."""
 
     column: int
     name: str | None
@@ -52,10 +52,11 @@ class UnclearColumn:
 def find_format(
     rows: Sequence[Sequence[str]], chosen: str | None = None, country: str | None = None
 ) -> ListFormat | UnclearColumn:
-    """The format of a file, by its first rows. `chosen`: the name of the column, or its number from 1. `country`: the
-    country that completes national numbers.
+    """Finds the format of a file in its first rows.
 
-    Raises `LookupError` if the file has no such column.
+    `chosen`: the name of the column with the phone numbers, or its number, counted from 1. None if this function has to
+    find the column. Raises `LookupError` if the file has no column `chosen`. `country`: the country whose national
+    numbers are completed.
     """
     layout = find_layout(rows, country)
     if chosen is None and not layout.is_sure:
@@ -82,7 +83,7 @@ def read_rows(
 
 
 def _has_more_numbers(cells: Iterable[str], country: str | None) -> bool:
-    """Whether these cells beyond the usual columns have phone numbers."""
+    """Whether any of these cells has a phone number. They are the cells of a row beyond the usual columns."""
     return any(isinstance(read_number(cell, country), str) for cell in cells)
 
 

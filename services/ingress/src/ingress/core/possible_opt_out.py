@@ -18,12 +18,12 @@ from ingress.core.opt_out_phrases import (
 
 CHARACTERS_MAX = 200
 WORDS_MAX = 24
-"""A longer message is never a possible opt-out."""
+"""A message with more characters or more words than these is never a possible opt-out."""
 _DISTANCE_MAX = 5
-"""How many words may be between a stopping word and what is to stop."""
+"""The thing to stop may be this many words before or after the stopping word. The next word is at distance 1."""
 _OPENING_WORDS_MAX = 3
 _LONG_WORD = 8
-"""From this length on, a word with one wrong letter is hardly another word."""
+"""If a word with at least this many letters has one wrong letter, it is probably misspelled and not another word."""
 _SELECTORS = re.compile("[\ufe00-\ufe0f\u200d\\s]")
 _QUESTION = re.compile("[?؟]")
 
@@ -31,9 +31,9 @@ Phrase = tuple[str, ...]
 
 
 def is_possible_opt_out(text: str | None, own_words: Collection[str] = (), ignored: Collection[str] = ()) -> bool:
-    """Whether a message probably asks for no more messages, without being an opt-out word of the package.
+    """Whether a message probably asks for no more messages, although it is not an opt-out word of the package.
 
-    `own_words` and `ignored`: the words that the package has added to the opt-out words, and those that it ignores.
+    `own_words`: the opt-out words that the package has added. `ignored`: the opt-out words that the package ignores.
     """
     if text is None or len(text) > CHARACTERS_MAX or is_opt_out(text, own_words, ignored):
         return False
@@ -71,7 +71,8 @@ def _phrases(texts: tuple[str, ...]) -> frozenset[Phrase]:
 def _is_repeated_or_polite(words: Phrase, certain: Collection[Phrase]) -> bool:
     """Whether the message consists only of opt-out words and courtesies: "STOP STOP", "Stop. Thank you"."""
     courtesies = _phrases(COURTESIES)
-    # For each length of the beginning of the message: whether it is made of both, and whether it has an opt-out word.
+    # A number of words is in `reached` if the first words up to this number are only opt-out words and courtesies. Its
+    # value says whether an opt-out word is among them.
     reached: dict[int, bool] = {0: False}
     for end in range(1, len(words) + 1):
         for start in [start for start in reached if start < end]:
@@ -83,13 +84,14 @@ def _is_repeated_or_polite(words: Phrase, certain: Collection[Phrase]) -> bool:
 
 @lru_cache
 def _pattern(texts: tuple[str, ...]) -> re.Pattern[str]:
-    """Finds these phrases in a normalized text. A phrase that ends with * is the beginning of a word."""
+    """The pattern that finds these phrases in a normalized text. If a phrase ends with *, its last word may be
+    longer."""
     phrases = [re.escape(normalize(text)) + ("[^ ]*" if text.endswith("*") else "") for text in texts]
     return re.compile(f"(?<![^ ])(?:{'|'.join(sorted(phrases, key=len, reverse=True))})(?![^ ])")
 
 
 def _places(text: str, texts: tuple[str, ...]) -> list[int]:
-    """Before which word of a normalized text each of these phrases begins."""
+    """Where these phrases begin in a normalized text. Place 0 is the first word, and place 1 is the second word."""
     return [text.count(" ", 0, match.start()) for match in _pattern(texts).finditer(text)]
 
 
@@ -106,7 +108,8 @@ def _stops_messages(words: Phrase) -> bool:
 
 
 def _opens_or_ends_with(words: Phrase, phrases: Collection[Phrase]) -> bool:
-    """Whether a short message opens or ends with a word that hardly means anything else: "stop it", "I said stop"."""
+    """Whether a short message opens or ends with one of `phrases`: "stop it", "I said stop". A message with a word of
+    `OTHER_MATTERS` does not count."""
     if len(words) > _OPENING_WORDS_MAX or set(words) & {word for (word, *_) in _phrases(OTHER_MATTERS)}:
         return False
     return any(words[: len(phrase)] == phrase or words[-len(phrase) :] == phrase for phrase in phrases)
@@ -136,7 +139,8 @@ def _collapse(word: str) -> str:
 
 
 def _differs_by_one(one: str, other: str) -> bool:
-    """Whether one letter was left out, added or replaced, or two neighbours were swapped."""
+    """Whether the two words differ in only one place. There, one letter was left out, added or replaced, or two
+    neighbours were swapped."""
     if abs(len(one) - len(other)) > 1:
         return False
     start = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))

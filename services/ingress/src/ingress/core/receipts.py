@@ -15,7 +15,7 @@ class ProfileReceipt:
     profile_id: str
     report: MessageReceipt | Echo
     hidden_id: str | None = None
-    """The id by which WhatsApp names the recipient instead of the number, if the gateway gave it."""
+    """The hidden id of the recipient. None if the gateway gave no hidden id."""
 
     @property
     def status(self) -> str:
@@ -42,7 +42,7 @@ class MatchedDelivery:
     profile_id: str | None
     attempt: int
     sent_at: datetime | None
-    """When the gateway accepted it. None: not known yet."""
+    """When the gateway accepted the message. None if this time is not known yet."""
     traceparent: str | None
     """The trace of the delivery's message, or None if the message has no trace."""
 

@@ -1,6 +1,7 @@
 """Recipient parts: the recipients of a request without repeats, in parts that are small enough for one step.
 
-The parts stay packed until their turn, so that 100,000 recipients take one or two MB, and never hold up the event loop.
+Each part stays packed until the ingress handles it. So 100,000 recipients need only one or two MB of memory, and no
+step with recipients holds up the event loop.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,7 +11,7 @@ from typing import Self
 from spreader.contract.events import RECIPIENTS_PER_RECORD_MAX
 
 PART_MAX = RECIPIENTS_PER_RECORD_MAX
-"""The most recipients of a part. The ingress handles no more in one step of its event loop."""
+"""How many recipients a part has at most. The ingress handles one part in one step of its event loop."""
 SAMPLE_MAX = 200
 
 
@@ -41,5 +42,5 @@ class RecipientParts:
 
 
 def sample_step(count: int) -> int:
-    """Each how many recipients one belongs to the sample."""
+    """The step between two recipients of the sample. If it is 5, every fifth recipient belongs to the sample."""
     return max(count // SAMPLE_MAX, 1)

@@ -1,4 +1,4 @@
-"""Report: what a gateway says in a webhook, in the same terms for all gateways, and which profiles it concerns.
+"""Report: what a gateway says in a webhook, and which profiles this concerns. The terms are the same for all gateways.
 
 The texts of a report are clean texts. A parser that puts a plain `str` into a report fails the type check.
 """
@@ -56,7 +56,7 @@ class InboundMessage:
 @dataclass(frozen=True, slots=True)
 class EditedMessage:
     """A customer changed the text of an earlier message. The new text may be an opt-out word, but it is not an answer.
-    `gateway_message_id`: the id of the edit or, if it has none, of the earlier message."""
+    `gateway_message_id`: the id of the edit. If the edit has no id, it is the id of the earlier message."""
 
     gateway_message_id: SafeText
     recipient: SafeText
@@ -98,7 +98,7 @@ class NumberChange:
 
 @dataclass(frozen=True, slots=True)
 class AccountStatusReport:
-    """The state of the profile itself. A field that the report does not mention is None."""
+    """The state of the profile itself. A field is None if the report says nothing about it."""
 
     report_id: SafeText
     evidence: SafeText
@@ -163,7 +163,7 @@ PROFILES_OF_HOLDER = ProfilesOfHolder()
 CustomerReport = InboundMessage | EditedMessage | UnexpectedMessage | MarketingPreference
 """A report of something that a customer said or chose."""
 NUMBER_UNKNOWN: SafeText = ""
-"""The recipient of a report whose gateway names the customer only by a hidden id."""
+"""A report has this recipient if the gateway names the customer only by a hidden id."""
 
 
 @dataclass(frozen=True, slots=True)

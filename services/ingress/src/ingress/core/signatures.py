@@ -10,5 +10,5 @@ def is_valid_hmac(secret: str, body: bytes, signature: str | None, algorithm: st
 
 
 def equal_in_constant_time(expected: str, actual: str) -> bool:
-    """Compares in a time that does not reveal how many characters are equal."""
+    """Whether two texts are equal. The time of the comparison does not reveal how many characters are equal."""
     return hmac.compare_digest(expected.encode(), actual.encode())

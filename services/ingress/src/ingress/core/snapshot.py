@@ -46,7 +46,8 @@ def _profile(stored: StoredProfile, package_limits: ProfileLimits) -> Profile:
 
 
 def merge_settings(settings: Settings, patch: Settings) -> dict[str, Any]:
-    """`settings` with the members of `patch`. Objects are merged, and all other values, null included, are replaced."""
+    """The settings after a merge patch. If the old and the new value of a member are both objects, the two objects are
+    merged. Otherwise the new value replaces the old value, even if the new value is null."""
     result = dict(settings)
     for name, value in patch.items():
         old = result.get(name)

@@ -1,4 +1,4 @@
-"""Status: the progress of a delivery, which only advances, and the status of its message."""
+"""Status: how far a delivery has come, and the status of a message. The progress of a delivery only grows."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -53,7 +53,8 @@ def shown_status(status: Status) -> Status:
 
 
 WAITING = "waiting"
-"""The status in stored counts of held deliveries that wait because no profile can send. Callers see them as `held`."""
+"""Stored counts have this status for held deliveries that wait because no profile can send. Callers see these
+deliveries as `held`."""
 
 
 def status_counts(stored: Mapping[str, int], recipients: int) -> dict[Status, int]:

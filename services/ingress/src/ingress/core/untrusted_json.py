@@ -15,7 +15,7 @@ from spreader.text.clean_text import CleanText, clean, clean_id
 
 TEXT_CHARACTERS_MAX = 65_536
 DEPTH_MAX = 100
-"""If a body is nested too deeply to be read, null replaces what is nested deeper than this."""
+"""If a body is nested too deeply for the JSON parser, null replaces each list and object below this depth."""
 TIMESTAMP_MIN, TIMESTAMP_MAX = datetime(2015, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 """A time outside this range is an error of the gateway and is ignored."""
 _MILLISECONDS_FROM = 100_000_000_000
@@ -83,10 +83,11 @@ class UntrustedJson:
 
     @property
     def timestamp(self) -> datetime | None:
-        """The time that the value gives, as Unix time in seconds or milliseconds or as an RFC 3339 string."""
+        """The time that the value gives. It may be a Unix time in seconds or milliseconds, or an RFC 3339 string. None
+        if it is not a time, or if the time is not plausible."""
         if (number := self.integer) is not None:
             seconds = number / 1000 if abs(number) >= _MILLISECONDS_FROM else float(number)
-            seconds = min(max(seconds, 0.0), 1e11)  # keeps `datetime` in range; the check below refuses both ends
+            seconds = min(max(seconds, 0.0), 1e11)  # stays in the range of `datetime`
             timestamp = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
         else:
             try:

@@ -30,7 +30,8 @@ class ApiKeyMiddleware:
         await problem.response()(scope, receive, send)
 
     def _is_allowed(self, scope: Scope) -> bool:
-        """Whether the request has a key, or is outside the API (such as `/health`), or is a webhook call."""
+        """Whether the request has a valid key, or needs no key. Webhook calls need no key, and neither do paths outside
+        the API, such as `/health`."""
         path: str = scope["path"]
         if not path.startswith(f"{API}/") or path.startswith(_WEBHOOKS):
             return True

@@ -1,4 +1,5 @@
-"""Body turns: few large bodies are in memory at the same time. A request whose body has to wait is not read further."""
+"""Body turns: limit how many large bodies are in memory at the same time. While a large body waits for its turn, the
+ingress does not read more of it."""
 
 import asyncio
 import contextlib
@@ -11,11 +12,11 @@ from ingress.metrics import LARGE_BODIES_REFUSED, LARGE_BODIES_WAITING
 from spreader.http.problems import Problem, unavailable
 
 SMALL_BYTES = 16 * 1024
-"""A larger body is large."""
+"""A body with more bytes than this counts as large."""
 AT_ONCE = 4
-"""The most large bodies in memory."""
+"""How many large bodies may be in memory at the same time."""
 WAITING_MAX = 16
-"""The most large bodies that wait for their turn."""
+"""How many large bodies may wait for their turn. Further large bodies are refused."""
 WAIT_SECONDS = 10.0
 ARRIVE_SECONDS = 30.0
 """How long a large body may take to arrive after its turn has come, so that slow callers do not hold up others."""
@@ -28,10 +29,11 @@ class BodyTurns:
 
     @contextlib.asynccontextmanager
     async def body(self, request: Request, bytes_max: int, advice: str = SMALLER_BODY) -> AsyncGenerator[bytearray]:
-        """The whole body. If it is large, its turn ends when the context is left.
+        """The whole body. If it is large, its turn ends when the caller leaves the context.
 
-        Raises the problem `too-large` as soon as more than `bytes_max` bytes are announced or received. `advice` is
-        what this problem tells the caller to do. Raises `unavailable` if too many large bodies wait.
+        Raises the problem `too-large` as soon as more than `bytes_max` bytes are announced or received. The text of the
+        problem contains `advice` for the caller. Raises the problem `unavailable` if too many large bodies wait, or if
+        the turn or the body of this request comes too late.
         """
         check_announced(request, bytes_max, advice)
         body, chunks = bytearray(), request.stream()

@@ -1,6 +1,7 @@
 """Dialled numbers: the phone numbers of a request in international form.
 
-A number that begins with 0 has no country code. It is refused, unless the package has a country that completes it.
+A number that begins with 0 has no country's code. It is refused, unless it is a national number of the package's
+default country. Then it is completed with the code of this country.
 """
 
 from collections.abc import Sequence
@@ -19,7 +20,8 @@ def dialled_number(number: str, country: str | None, pointer: str) -> str:
 
 
 def dialled_numbers(numbers: Sequence[str], country: str | None, pointer: str) -> tuple[str, ...] | Problem:
-    """The numbers in international form, or the problem `invalid` with those that cannot be completed."""
+    """The numbers in international form. If some cannot be completed, the result is the problem `invalid`, which names
+    them."""
     dialled = tuple(numbers) if country is None else tuple(complete(number, country) for number in numbers)
     wrong = [place for place, number in enumerate(dialled) if number.startswith("0")]
     if not wrong:

@@ -15,11 +15,12 @@ from spreader.http.problems import ERRORS_MAX, FieldError
 from spreader.text.clean_text import pointer_step
 
 VALUES_MAX = 250_000
-"""More than 100,000 recipients, a text and a template need together."""
+"""How many values the body of a message may have. This is enough for 100,000 recipients with a text and a template."""
 SETTINGS_VALUES_MAX = 5_000
-"""More than the settings of a package or a profile need. A body with so few values is validated within milliseconds."""
+"""How many values a body with the settings of a package or a profile may have. Usual settings need fewer. A body of
+this size is validated within milliseconds."""
 MEMBERS_MAX = 200
-"""More members than any object of a form has, also the components of a template."""
+"""How many members an object may have. No object of a form needs this many, not even the components of a template."""
 WRONG_ITEMS = "wrong_items"
 _PHONE_NUMBER = re.compile(RECIPIENT_PATTERN)
 
@@ -27,7 +28,8 @@ _PHONE_NUMBER = re.compile(RECIPIENT_PATTERN)
 def objection(body: bytes, values_max: int = VALUES_MAX) -> FieldError | None:
     """Why the body is not read further. None if it is small enough, or not JSON.
 
-    Each value but the first follows a comma, or begins within an object or a list.
+    The values are counted without parsing, because each value after the first one follows a comma or an opening
+    bracket.
     """
     if body.count(b",") + body.count(b"[") + body.count(b"{") > values_max:
         return FieldError("", "too_long", f"it has more than {values_max} values")
@@ -41,7 +43,8 @@ def objection(body: bytes, values_max: int = VALUES_MAX) -> FieldError | None:
 
 
 def _has_many_members(value: Any) -> bool:
-    """Whether any object in the value has too many members. To find where it is takes much longer."""
+    """Whether any object in the value has too many members. `_many_members` also finds where the object is, but takes
+    much longer."""
     to_check = [value]
     while to_check:
         inside = to_check.pop()
@@ -70,9 +73,10 @@ def _many_members(value: Any, pointer: str) -> FieldError | None:
 
 
 def count_wrong(items_max: int) -> WrapValidator:
-    """The validator of a list of phone numbers that stops at its first wrong item (`pydantic.FailFast`).
+    """A validator for a list of phone numbers. Pydantic itself stops at the first wrong item (`pydantic.FailFast`).
 
-    If items are wrong, the result is one error for the list. It contains how many are wrong, and the first errors.
+    If items are wrong, this validator makes one error for the whole list. The error contains the number of wrong items,
+    and the errors of the first of them.
     """
 
     def validate(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
@@ -94,13 +98,15 @@ def count_wrong(items_max: int) -> WrapValidator:
 
 
 def some(items_max: int) -> Any:
-    """The field of a list with `count_wrong`. Pydantic does not describe its length, so the schema gets it here."""
+    """The field of a list that `count_wrong` validates. Pydantic does not put the allowed length of such a list into
+    the schema, so this function does."""
     bounds: dict[str, Any] = {"minItems": 1, "maxItems": items_max}
     return Field(min_length=1, max_length=items_max, json_schema_extra=bounds)
 
 
 def is_phone_number(item: Any) -> bool:
-    """Whether pydantic accepts the item as a `PhoneNumber`. To ask pydantic would cost an exception for each item."""
+    """Whether pydantic accepts the item as a `PhoneNumber`. This check is fast, while pydantic would raise an exception
+    for each wrong item."""
     return isinstance(item, str) and item.isascii() and _PHONE_NUMBER.fullmatch(item) is not None
 
 

@@ -1,4 +1,4 @@
-"""Large bodies: a child process reads them, so that they never hold up the event loop, on which replies are served."""
+"""Large bodies: a child process parses them. Otherwise they would hold up the event loop, which also serves replies."""
 
 import asyncio
 from collections.abc import Callable
@@ -16,15 +16,15 @@ log = structlog.get_logger()
 
 T = TypeVar("T")
 Parse = Callable[[bytes], T | Problem]
-"""A function that reads a body. It must be importable by its name, and its result quick to unpickle."""
+"""A function that parses a body. The child process imports it by its name. Its result must be quick to unpickle."""
 
 PARSE_SECONDS = 20.0
-"""If the child has not read a body after this time, another child replaces it."""
+"""If the child process has not parsed a body after this time, another child process replaces it."""
 
 
 class LargeBodies:
-    """A component. It starts the child process when it starts itself, and starts another child when that one has
-    ended."""
+    """A component with a child process. The component starts the child at its own start, and starts another child if
+    the first one has ended."""
 
     name = "large bodies"
 
@@ -51,7 +51,8 @@ class LargeBodies:
             return await self.parse(parse, body)
 
     async def parse(self, parse: Parse[T], body: bytearray) -> T | Problem:
-        """What `parse` reads in a body. Raises the problem `unavailable` if the child fails."""
+        """The result of `parse` for a body. The child process parses a large body, and this process parses a small one.
+        Raises the problem `unavailable` if the child process fails."""
         if len(body) <= SMALL_BYTES:
             return parse(bytes(body))
         try:

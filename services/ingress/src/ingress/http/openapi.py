@@ -101,13 +101,14 @@ def add_route(
 ) -> None:
     """Add a route with its documentation.
 
-    `name`: the operationId. `problems`: the statuses of problems, besides 401 (if `secured`), 500 and 503.
+    `name`: the operationId. `problems`: the statuses of the problems that the endpoint returns. The statuses 500 and
+    503 need not be named, and neither does 401 if `secured`.
 
-    At most one of `body`, `csv` and `file` describes the request body. `body` is its form, with `example` or `examples`
-    by name. `patch`: it is a merge patch of this form. `csv` is an example of a list, which may also be an XLSX file.
-    `file` means an upload.
+    At most one of `body`, `csv` and `file` describes the request body. `body` is the form of a JSON body, with one
+    `example` or with several named `examples`. `patch`: the JSON body is a merge patch of this form. `csv` is an
+    example of a CSV file with a list. An XLSX file is then allowed too. `file`: the request body is an uploaded file.
 
-    `shape` is the type of the response body (see `spreader.http.openapi`), and `response` is an example of it. A
+    `shape` is the type of the response body (see `spreader.http.openapi`), and `response` is an example of the body. A
     response with status 204 has no body. `responses` describes successes with other statuses, or without JSON.
 
     `idempotent`: the endpoint takes an Idempotency-Key. `secured`: a request needs the API key. `direct`: see

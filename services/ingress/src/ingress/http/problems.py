@@ -36,7 +36,8 @@ from spreader.text.clean_text import pointer_step
 
 
 class ChangedMembers(TypedDict):
-    """The present version, and the ETag of what the caller wants to change."""
+    """`version`: the present version of the package. `etag`: the present ETag of the package or profile that the caller
+    wanted to change."""
 
     etag: Annotated[str, Field(examples=['"7"'])]
     version: Annotated[int, Field(examples=[7])]
@@ -95,7 +96,7 @@ _TAGS: Mapping[str, str] = {
     "type": "must be text, image, voice, document, video or template",
     "event": "must be receipt or message",
 }
-"""The fields that say which form a body has, with their values."""
+"""Fields whose value says which form a body has, each with the error text for any other value."""
 
 
 def install(app: FastAPI) -> None:
@@ -159,7 +160,7 @@ def _field_error(code: str, location: tuple[int | str, ...], message: str, tagge
 def _path_problem(request: Request, error: Exception) -> Problem | None:
     """The problem `not-found` for a path with a malformed id.
 
-    None if another parameter is invalid. Then the caller gets the usual problem.
+    None if the path is valid. Then a parameter is invalid, and the caller gets the problem `invalid`.
     """
     assert isinstance(error, RequestValidationError)
     if any(detail["loc"][0] == "path" for detail in error.errors()):

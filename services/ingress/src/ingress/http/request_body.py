@@ -56,7 +56,7 @@ LocalTimestamp = Annotated[
 async def read(request: Request, bytes_max: int, advice: str = SMALLER_BODY) -> bytes:
     """The whole body. Raises the problem `too-large` as soon as more than `bytes_max` bytes are announced or received.
 
-    `advice`: what this problem tells the caller to do.
+    The text of the problem contains `advice` for the caller.
     """
     check_announced(request, bytes_max, advice)
     chunks, size = list[bytes](), 0
@@ -78,11 +78,11 @@ def check_announced(request: Request, bytes_max: int, advice: str) -> None:
 def try_parse(
     form: TypeAdapter[T], body: bytes, tagged: bool = False, values_max: int = SETTINGS_VALUES_MAX
 ) -> T | Problem:
-    """The form, or the problem `invalid`. The problem is returned and not raised, because the caller may have a more
-    important problem to report.
+    """The form, or the problem `invalid`. The problem is returned and not raised, because the calling function may find
+    a more important problem. But the problem `malformed` is raised, if the body is not JSON.
 
-    Raises the problem `malformed` for a body that is not JSON. `tagged`: the form is a union. Unknown fields are
-    invalid at every depth, even in parts that forms share with events. Only readers of events ignore unknown fields.
+    `tagged`: the form is a union. An unknown field is invalid at every depth, even if the type of that part ignores
+    unknown fields when it is read from an event.
     """
     excess = _excess_problem(body, values_max)
     if excess is not None:

@@ -16,7 +16,8 @@ Refusal = Literal["no_signature", "wrong_signature", "too_old"]
 class WebhookCall:
     """A webhook call as it arrived. Header names are in lower case.
 
-    `wall`: when the call arrived, in wall time. The system's clock may run faster than wall time.
+    `wall`: when the call arrived, in wall time. The time stamp of a gateway is in wall time too, but the system's clock
+    may run faster.
     """
 
     headers: Mapping[str, str] = field(repr=False)

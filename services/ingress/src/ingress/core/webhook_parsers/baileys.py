@@ -1,5 +1,5 @@
 """Baileys: the formats of Baileys, the WhatsApp client inside WAHA (engine NOWEB) and Evolution API. Both gateways pass
-on the events of Baileys."""
+on the events of Baileys. A JID is WhatsApp's name of a chat (see `contact_ids`)."""
 
 from collections.abc import Mapping
 from typing import LiteralString
@@ -36,8 +36,8 @@ _KINDS: Mapping[str, tuple[LiteralString, tuple[str, ...]]] = {
     "interactiveResponseMessage": ("interactive", ("body",)),
     "orderMessage": ("order", ("message",)),
 }
-"""The kind of a message by the member that the message has. The tuple names the fields of the member that may have the
-text, the best first. If it is empty, only the member itself can be the text."""
+"""The kind of a message, by the name of the member that contains the message. The tuple names the fields of this member
+that may have the text, the best first. If the tuple is empty, the member itself may be the text."""
 _NOT_MESSAGES = frozenset(
     {
         "protocolMessage",  # deletions, the setting of disappearing messages, synchronisation of apps
@@ -93,7 +93,7 @@ def content(message: UntrustedJson) -> tuple[LiteralString, CleanText | None] | 
 
 
 def is_between_apps(message: UntrustedJson) -> bool:
-    """Whether the record is a message that no customer wrote."""
+    """Whether the record has members, but no customer wrote it."""
     return bool(_members(message)) and content(message) is None
 
 
@@ -119,13 +119,13 @@ def _text(part: UntrustedJson, names: tuple[str, ...]) -> CleanText | None:
 
 
 def phone_of_key(key: UntrustedJson) -> CleanText | None:
-    """The phone number in a message's key. The usual JID may hide the number, and then an alternative JID may contain
+    """The phone number in a message's key. The usual JID may hide the number. Then another JID in the key may contain
     it. None if no JID contains the number."""
     return phone_of_jids(key[name].text for name in _JID_MEMBERS)
 
 
 def hidden_id_of_key(key: UntrustedJson) -> CleanText | None:
-    """The JID in a message's key that hides the phone number. None if no JID hides it."""
+    """The JID in a message's key that hides the phone number. None if there is no such JID."""
     return hidden_id_of_jids(key[name].text for name in _HIDDEN_MEMBERS)
 
 

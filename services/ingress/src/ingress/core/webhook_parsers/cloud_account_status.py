@@ -1,4 +1,4 @@
-"""Cloud account status: Meta's reports on accounts and numbers (restrictions, quality, limits, alerts, templates).
+"""Cloud account status: Meta's reports on the restrictions, quality, limits, alerts and templates of accounts.
 
 Format: https://developers.facebook.com/docs/graph-api/webhooks/reference/whatsapp-business-account
 """
@@ -28,8 +28,8 @@ STOPPING_EVENTS = frozenset({"ACCOUNT_VIOLATION", "ACCOUNT_DELETED", "ACCOUNT_OF
 QUALITIES: dict[str, Quality] = {"FLAGGED": "red", "UNFLAGGED": "yellow"}
 """The quality that follows from each event of `phone_number_quality_update`.
 
-Such an event says that a time of low quality begins or ends. It does not contain the exact quality, which the sender
-polls.
+Such an event says that a time of low quality begins or ends. The event does not contain the exact quality. The sender
+asks Meta for it regularly.
 """
 LIMIT_MEMBERS = ("max_daily_conversations_per_business", "max_daily_conversation_per_phone", "current_limit")
 

@@ -75,7 +75,7 @@ def _change(entry: UntrustedJson, change: UntrustedJson, now: datetime) -> Itera
     value, field = change["value"], change["field"].text
     account = value["metadata"]["phone_number_id"].id
     target: Target = CALLED_PROFILE if account is None else ProfileByAccount(account)
-    # The members show what a change contains, whatever its field is called.
+    # All members of a change are read, whatever the name of its field is.
     reports = [*_messages(value, now), *_statuses(value, now), *_preferences(value, now)]
     if field != "messages":
         reports = [(_unexpected(report), hidden_id) for report, hidden_id in reports]
@@ -103,8 +103,8 @@ class _Customer:
 
 
 def _customer(value: UntrustedJson, number: UntrustedJson, user_id: UntrustedJson) -> _Customer:
-    """The customer with this number or this user id. The contacts may have what is missing. If there is only one
-    contact, it is the customer."""
+    """The customer with this number or this user id. If one of the two is missing, it is taken from the customer's
+    contact in `value`. If `value` has only one contact, this is the customer's contact."""
     contacts = [*value["contacts"]]
     of_user = [each for each in contacts if user_id.text is not None and each["user_id"].text == user_id.text]
     (contact, *_) = [*of_user, *(contacts if len(contacts) == 1 else []), UntrustedJson(None)]
@@ -135,7 +135,7 @@ def _message(message: UntrustedJson, sender: _Customer, at: datetime) -> Report:
 
 
 def _number_change(message: UntrustedJson, sender: _Customer, at: datetime) -> Report | None:
-    """A customer's new number. None if it is another message."""
+    """The report of a customer's new number. None if the message says nothing about a new number."""
     system = message["system"]
     new = phone_number(system["wa_id"].text) or phone_number(system["new_wa_id"].text)
     is_change = (system["type"].text or "") in _NUMBER_CHANGES
@@ -147,7 +147,8 @@ def _number_change(message: UntrustedJson, sender: _Customer, at: datetime) -> R
 
 
 def _system_preference(message: UntrustedJson, sender: _Customer, at: datetime) -> Report | None:
-    """A customer's choice in the older form, as a message of the type `system`. None if it is another message."""
+    """A customer's choice about marketing messages. Meta's older form of it is a message of the type `system`. None if
+    the message contains no such choice."""
     choice = message["system"]["marketing"].text
     if sender.number is None or choice not in ("stop", "resume"):
         return None

@@ -10,7 +10,7 @@ from ingress.core.untrusted_json import UntrustedJson
 from spreader.text.clean_text import CleanText, SafeText
 
 NOT_MESSAGES = frozenset({"system", "edit", "revoke", "unsupported", "request_welcome"})
-"""Types of what no customer wrote. Meta sends `unsupported` for a deleted message too."""
+"""Meta's types for messages that no customer wrote. A deleted message may also have the type `unsupported`."""
 _TEXTS: Mapping[LiteralString, tuple[str, ...]] = {
     "text": ("body",),
     "button": ("text",),
@@ -32,7 +32,7 @@ _CHOICES = ("button_reply", "list_reply", "nfm_reply")
 def content(message: UntrustedJson) -> tuple[SafeText, CleanText | None] | None:
     """The kind of a message in our terms, and its text. None if no customer wrote it.
 
-    The parts of the message show the kind if its type does not.
+    Usually the type of the message is the kind. Otherwise the members of the message show the kind.
     """
     meta_type = message["type"].text or "unknown"
     if meta_type in NOT_MESSAGES:

@@ -17,7 +17,8 @@ _GROUP_SERVERS = frozenset({"g.us", "broadcast", "newsletter"})
 
 
 def phone_number(text: str | None) -> CleanText | None:
-    """The digits of a phone number in international form, with or without +. None if the text is something else."""
+    """The digits of a phone number in international form. The text may begin with +. None if it is not such a
+    number."""
     digits = (text or "").removeprefix("+")
     return clean(digits) if _NUMBER.fullmatch(digits) and digits.isascii() else None
 
@@ -37,7 +38,7 @@ def phone_of_jids(jids: Iterable[str | None]) -> CleanText | None:
 
 
 def hidden_id_of_jids(jids: Iterable[str | None]) -> CleanText | None:
-    """The first JID that hides the number, without the number of the device."""
+    """The first JID that hides the phone number. If the JID names a device, the device is left out."""
     for jid in jids:
         user, _, server = (jid or "").partition("@")
         if server in _HIDDEN_SERVERS and user:

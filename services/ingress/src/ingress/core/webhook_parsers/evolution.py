@@ -99,7 +99,7 @@ def _hidden_id(item: UntrustedJson) -> CleanText | None:
 
 
 def _customer(item: UntrustedJson) -> SafeText | None:
-    """The phone number, or `NUMBER_UNKNOWN` if there is only a hidden id. None if there is neither."""
+    """The customer's phone number, or `NUMBER_UNKNOWN` if there is only a hidden id. None if there is neither."""
     number = baileys.phone_of_key(item["key"]) or baileys.phone_of_key(item)
     return number or (None if _hidden_id(item) is None else NUMBER_UNKNOWN)
 
@@ -133,7 +133,7 @@ def _unexpected_messages(event: UntrustedJson, target: Target, now: datetime) ->
 
 def _edit(change: UntrustedJson, own_jid: str | None, now: datetime) -> Report:
     """A customer's change of a message. The customer's app has written the key of the change, so the number in the key
-    may be ours instead of the customer's. Then it is not known which customer made the change, and it is ignored."""
+    may be ours instead of the customer's. Then the change is ignored, because the customer is not known."""
     key, edited = change["key"], baileys.content(change["editedMessage"])
     message_id = key["id"].id or clean_id(f"unnamed/{change.digest}")
     customer = _customer(change)
@@ -157,8 +157,8 @@ def _echo(message: UntrustedJson, now: datetime) -> Report:
 
 
 def _sent_at(message: UntrustedJson) -> datetime | None:
-    """When the message was sent. Evolution API gives the Unix time in seconds as a number, or as JavaScript's Long, an
-    object whose `low` is that number."""
+    """When the message was sent. Evolution API gives the Unix time in seconds as a number or as a Long of JavaScript. A
+    Long is an object whose member `low` is the number."""
     timestamp = message["messageTimestamp"]
     return timestamp.timestamp or timestamp["low"].timestamp
 
@@ -183,7 +183,7 @@ def _connection(data: UntrustedJson, now: datetime) -> LinkedStatus | None:
         return LinkedStatus(f"the connection is {state}", state, _STATES[state])
     if state == "refused":
         return LinkedStatus("nobody scanned the code in time", "refused", "unlinked")
-    if state == "close" and code == TEMPORARY_BAN:  # the length of the ban is in the event `status.instance`
+    if state == "close" and code == TEMPORARY_BAN:  # `status.instance` has the length of the ban
         return LinkedStatus("the account is banned for a while", str(code), "failed")
     return connection_ended(code, UntrustedJson(None), now) if state == "close" else None
 

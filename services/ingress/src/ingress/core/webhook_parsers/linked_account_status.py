@@ -71,7 +71,7 @@ def connection_ended(code: int | None, data: UntrustedJson, at: datetime) -> Lin
 
 
 def temporary_ban(code: int | None, expire: int | None, at: datetime) -> LinkedStatus:
-    """The status during a temporary ban. A ban longer than `_BAN_MAX` is cut to it.
+    """The status during a temporary ban. The end of a ban is at most `_BAN_MAX` after `at`.
 
     `expire`: the length of the ban, in seconds from Baileys and in nanoseconds from whatsmeow. None if WhatsApp gave no
     length.
@@ -86,7 +86,7 @@ def temporary_ban(code: int | None, expire: int | None, at: datetime) -> LinkedS
 
 
 def time_lock(lock: UntrustedJson) -> LinkedStatus:
-    """The status while WhatsApp forbids the profile to open chats, or after WhatsApp has ended this lock.
+    """The status while WhatsApp does not let the profile open chats, or after this restriction has ended.
 
     `lock` has the member names of Baileys or of whatsmeow. A violation of the commerce policy stops replies too.
     """
@@ -106,8 +106,8 @@ def time_lock(lock: UntrustedJson) -> LinkedStatus:
 
 
 def new_chat_quota(counter: UntrustedJson) -> LinkedStatus | None:
-    """WhatsApp's own count of the profile's new chats. None if the report contains no numbers, or if WhatsApp sets no
-    quota (a total of -1)."""
+    """WhatsApp's own count of the profile's new chats. None if the report contains no numbers. The result is also None
+    if the total is negative, because WhatsApp then sets no quota."""
     total = _either(counter, "total_quota", "totalQuota").integer
     used = _either(counter, "used_quota", "usedQuota").integer
     if total is None or used is None or total < 0:
@@ -119,5 +119,5 @@ def new_chat_quota(counter: UntrustedJson) -> LinkedStatus | None:
 
 
 def _either(values: UntrustedJson, name: str, other_name: str) -> UntrustedJson:
-    """The same member under the names of two WhatsApp clients."""
+    """The member that has one name in Baileys and another name in whatsmeow."""
     return values[name] if name in values else values[other_name]

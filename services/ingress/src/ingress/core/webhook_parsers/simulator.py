@@ -1,5 +1,4 @@
-"""Simulator parser: parses the simulator's own format. Its calls have no signature, and each call contains one
-report."""
+"""Simulator parser: parses the simulator's own format. Each call contains one report and has no signature."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal

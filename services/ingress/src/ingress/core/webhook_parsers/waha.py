@@ -38,7 +38,7 @@ from spreader.text.clean_text import CleanText, clean, clean_id
 
 SIGNATURE_HEADER, TIMESTAMP_HEADER = "x-webhook-hmac", "x-webhook-timestamp"
 AGE_MAX = timedelta(minutes=5)
-"""How far a call's time stamp may be from our time, before or after."""
+"""How far a call's time stamp may be before or after our own time."""
 
 SESSIONS: Mapping[str, SessionState] = {
     "WORKING": "working", "STARTING": "starting", "STOPPED": "stopped", "FAILED": "failed", "SCAN_QR_CODE": "unlinked",
@@ -52,7 +52,7 @@ _NOTIFICATIONS = frozenset(
         *("pinned_message", "keep_in_chat", "biz_content_placeholder"),
     }
 )
-"""Types in WhatsApp Web of what a customer did not write, such as the note that a chat is encrypted."""
+"""WhatsApp Web's types for messages that no customer wrote, such as the note that a chat is encrypted."""
 _KINDS: Mapping[str, LiteralString] = {
     "chat": "text", "ptt": "voice", "vcard": "contacts", "multi_vcard": "contacts", "buttons_response": "button",
     "list_response": "interactive", "template_button_reply": "button", "native_flow": "interactive",
@@ -136,8 +136,8 @@ def _message_id(payload: UntrustedJson) -> CleanText:
 
 
 def _unexpected_message(payload: UntrustedJson, at: datetime) -> Report | None:
-    """A customer's text in an event that is not a message by its other parts."""
-    # The body counts even if the rest of the message has no words.
+    """A customer's text in an event that does not report a message. None if there is no such text."""
+    # If the kind of the message cannot be found, its body is read alone.
     report = _inbound_message(payload, at) if _content(payload) else _inbound_message(_only_body(payload), at)
     if not isinstance(report, (InboundMessage, EditedMessage)) or report.text is None:
         return None
@@ -158,8 +158,9 @@ def _edit(payload: UntrustedJson, at: datetime) -> Report:
 
 
 def _echo(payload: UntrustedJson, at: datetime) -> Iterable[Report]:
-    """The echo of a message that was sent through the API. The event `message.any` reports other messages too, which
-    are ignored. The engine GOWS reports here, and in no `message.ack`, that WhatsApp's server has the message."""
+    """The echo of a message that was sent through the API. The event `message.any` reports other messages too, but they
+    are ignored. The engine GOWS sends no `message.ack` when WhatsApp's server has the message. Instead, the event
+    `message.any` says so, and the result has a receipt too."""
     full_id, chat = payload["id"].text, payload["to"].text
     message_id = whatsapp_message_id(full_id)
     if not payload["fromMe"].boolean or payload["source"].text != "api" or message_id is None:
@@ -185,7 +186,8 @@ def _hidden_phone(data: UntrustedJson, role: str) -> CleanText | None:
 
 
 def _hidden_id(payload: UntrustedJson) -> CleanText | None:
-    """The id of the customer's chat if it hides the number. The chat of our own messages is in their id."""
+    """The id of the customer's chat, if this id hides the phone number. If we sent the message, the id of the message
+    contains the id of the chat."""
     info, key = payload["_data"]["Info"], payload["_data"]["key"]
     chat_in_id = (payload["id"].text or "").split("_")[1:2]
     own_chats = (*chat_in_id, payload["to"].text, info["Chat"].text)
@@ -215,7 +217,7 @@ def _content(payload: UntrustedJson) -> tuple[LiteralString, CleanText | None] |
     message = _engine_message(payload)
     content = baileys.content(message)
     if content is not None and content[0] != "unknown":
-        # The body of a chosen button or list item may have more than its text.
+        # If the customer chose a button or a list item, the body may contain more than the text of this choice.
         is_choice = content[0] in ("button", "interactive")
         return content[0], (content[1] or body) if is_choice else (body or content[1])
     if baileys.is_between_apps(message):
@@ -258,7 +260,8 @@ def _receipt(payload: UntrustedJson, at: datetime) -> Report:
 
 
 def _session(payload: UntrustedJson, event_id: str, at: datetime) -> Iterable[Report]:
-    """The state of the session, and WhatsApp's restriction and quota of the profile, if the event contains them."""
+    """The state of the session. If the event contains WhatsApp's restriction or quota of the profile, they are reported
+    too."""
     status, data = payload["status"].text or "?", payload["data"]
     state = SESSIONS.get(status)
     if state is None:

@@ -1,4 +1,5 @@
-"""WAHA engine: events that WAHA passes on from the WhatsApp client inside it, Baileys (NOWEB) or whatsmeow (GOWS)."""
+"""WAHA engine: events that WAHA passes on from the WhatsApp client inside it. The client of WAHA's engine NOWEB is
+Baileys, and the client of its engine GOWS is whatsmeow."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
@@ -65,7 +66,7 @@ def _receipts(data: UntrustedJson, at: datetime) -> Iterator[Report]:
 
 
 def _code_and_details(parameters: UntrustedJson) -> tuple[str | None, str | None]:
-    """The code and the details of an error, which are its first two parameters. A missing parameter is None."""
+    """The code and the details of an error. They are the first two parameters. A missing parameter is None."""
     items = parameters.value if isinstance(parameters.value, list) else []
     texts = [UntrustedJson(item).text for item in items]
     return (texts[0] if texts else None), (texts[1] if len(texts) > 1 else None)
