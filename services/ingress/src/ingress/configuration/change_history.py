@@ -31,7 +31,8 @@ class Change:
 
     @property
     def not_undoable_reason(self) -> str | None:
-        """Why the change can never be undone. None if it can be undone, until one of its settings changes again."""
+        """Why the change can never be undone. If this is None, only a later change of the same settings prevents the
+        undo."""
         if self.undone_by is not None:
             return f"it has been undone already, by change {self.undone_by}"
         return not_undoable_reason(self.differences)

@@ -110,7 +110,8 @@ class ProfilesEndpoint:
         return {**form.settings(), "gateway": gateway}
 
     async def _check(self, row: ProfileEntry) -> ConnectionCheck:
-        """Check the connection to the gateway. The change of the profile stays stored even if the check fails."""
+        """Check the connection to the gateway. The change of the profile is stored already, and stays even if the check
+        fails."""
         if row.settings["gateway"]["driver"] == "simulator":
             return ConnectionCheck(None)
         response = await check_connection(self.sender, row, ADDED_CHECK_SECONDS)

@@ -49,7 +49,7 @@ class SealReview:
 @dataclass
 class Resealer:
     """`reseal_after`: how many seconds after the start of this process the resealer begins to seal. Before that time,
-    it only counts for the metric which keys sealed the credentials."""
+    it only counts how many credentials each key has sealed."""
 
     engine: AsyncEngine
     registry: Registry

@@ -1,5 +1,5 @@
-"""Shared accounts: finds profiles that send from the same account, because such an account gets the limits of each
-profile.
+"""Shared accounts: finds profiles that send from the same account, because such an account may send as much as all
+these profiles together.
 
 The ingress refuses a new profile if another profile sends from its account. Profiles that shared an account before this
 rule existed keep working, and an alert reports them.

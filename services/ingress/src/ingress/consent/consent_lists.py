@@ -77,7 +77,7 @@ class ConsentLists:
         return await self._change(sql.REMOVE, key, [recipient], {"recipient": recipient, "now": self.now()}) > 0
 
     async def remove_gateway_entry(self, key: ConsentListKey, recipient: str, requested_at: datetime) -> bool:
-        """Take the recipient off the list after a request of the recipient at `requested_at`.
+        """Take the recipient off the list, because the recipient asked for this at `requested_at`.
 
         Only an entry that a gateway's report has made is removed, and only if it is not newer than the request. Returns
         whether the recipient was taken off.

@@ -27,7 +27,7 @@ class LinkAttempt:
 
 @dataclass(frozen=True, slots=True)
 class LinkStatus:
-    """`expires_at`: until when the QR image or the code may be used. Only a status `waiting` has it."""
+    """`expires_at`: until when the QR image or the code may be used. Only the state `waiting` has such a time."""
 
     state: LinkState
     detail: str

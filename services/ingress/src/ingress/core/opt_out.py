@@ -101,8 +101,8 @@ _ALIKE = str.maketrans(
 
 
 def normalize(text: str) -> str:
-    """The normalized text. Two texts are equal after this if they differ only in case, accents, punctuation, emoji,
-    spaces or invisible characters."""
+    """The normalized text. Two texts have the same normalized text if they differ only in case, accents, punctuation,
+    emoji, spaces or invisible characters."""
     # The text is normalized before and after the case folding, as in Unicode's compatibility caseless match (D146).
     bare = _without_accents(unicodedata.normalize("NFKD", text)).casefold()
     folded = _without_accents(unicodedata.normalize("NFKD", bare)).translate(_ALIKE)

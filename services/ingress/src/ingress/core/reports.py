@@ -20,7 +20,7 @@ IgnoredReason = Literal[
 class MessageReceipt:
     """The new status of one of our messages.
 
-    If the gateway returns our id, `delivery_id` identifies the message. Otherwise `gateway_message_id` does.
+    If the gateway returns our delivery id, `delivery_id` identifies the message. Otherwise `gateway_message_id` does.
     """
 
     gateway_message_id: SafeText

@@ -1,7 +1,7 @@
 """Dialled numbers: the phone numbers of a request in international form.
 
 A number that begins with 0 has no country's code. It is refused, unless it is a national number of the package's
-default country. Then it is completed with the code of this country.
+default country. A national number is completed with the country's code.
 """
 
 from collections.abc import Sequence

@@ -33,8 +33,8 @@ def page_response(
 ) -> ApiResponse:
     """The page as a response, with a `Link` to the next page if there is one. `more`: further fields of the body.
 
-    `rows` were read with `page_request.read_limit`, so there is one row more than a page shows if there is a next page.
-    For each row, `ids` has the text that a cursor contains if the next page begins after this row.
+    If there is a next page, `rows` contains one row more than a page shows (see `page_request.read_limit`). For each
+    row, `ids` has the text that a cursor contains if the next page begins after this row.
     """
     cursor = page_request.next_cursor(ids)
     link = {"Link": f'<{page_request.next_url(cursor)}>; rel="next"'} if cursor else {}

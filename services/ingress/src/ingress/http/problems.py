@@ -160,7 +160,7 @@ def _field_error(code: str, location: tuple[int | str, ...], message: str, tagge
 def _path_problem(request: Request, error: Exception) -> Problem | None:
     """The problem `not-found` for a path with a malformed id.
 
-    None if the path is valid. Then a parameter is invalid, and the caller gets the problem `invalid`.
+    None if the ids are valid, but another parameter is not. Then the caller gets the problem `invalid`.
     """
     assert isinstance(error, RequestValidationError)
     if any(detail["loc"][0] == "path" for detail in error.errors()):

@@ -79,7 +79,7 @@ def try_parse(
     form: TypeAdapter[T], body: bytes, tagged: bool = False, values_max: int = SETTINGS_VALUES_MAX
 ) -> T | Problem:
     """The form, or the problem `invalid`. The problem is returned and not raised, because the calling function may find
-    a more important problem. But the problem `malformed` is raised, if the body is not JSON.
+    a more important problem. If the body is not JSON, the problem `malformed` is raised.
 
     `tagged`: the form is a union. An unknown field is invalid at every depth, even if the type of that part ignores
     unknown fields when it is read from an event.

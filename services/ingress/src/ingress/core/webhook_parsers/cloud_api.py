@@ -96,7 +96,8 @@ def _unexpected(report: Report) -> Report:
 
 @dataclass(frozen=True, slots=True)
 class _Customer:
-    """A customer as Meta names one. `number` is `NUMBER_UNKNOWN` if Meta names the customer only by a user id."""
+    """A customer whom Meta names. `number` is `NUMBER_UNKNOWN` if Meta names the customer only by a user id, which is a
+    hidden id. `number` is None if Meta gives neither."""
 
     number: SafeText | None
     hidden_id: CleanText | None

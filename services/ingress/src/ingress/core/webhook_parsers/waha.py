@@ -160,7 +160,7 @@ def _edit(payload: UntrustedJson, at: datetime) -> Report:
 def _echo(payload: UntrustedJson, at: datetime) -> Iterable[Report]:
     """The echo of a message that was sent through the API. The event `message.any` reports other messages too, but they
     are ignored. The engine GOWS sends no `message.ack` when WhatsApp's server has the message. Instead, the event
-    `message.any` says so, and the result has a receipt too."""
+    `message.any` says so, and the result contains a receipt too."""
     full_id, chat = payload["id"].text, payload["to"].text
     message_id = whatsapp_message_id(full_id)
     if not payload["fromMe"].boolean or payload["source"].text != "api" or message_id is None:
