@@ -101,8 +101,7 @@ def add_route(
 ) -> None:
     """Add a route with its documentation.
 
-    `name`: the operationId. `problems`: the statuses of the problems that the endpoint returns. The statuses 500 and
-    503 need not be named, and neither does 401 if `secured`.
+    `name`: the operationId. `problems`: the statuses of problems. 500, 503 and, if `secured`, 401 are always included.
 
     At most one of `body`, `csv` and `file` describes the request body. `body` is the form of a JSON body, with one
     `example` or with several named `examples`. `patch`: the JSON body is a merge patch of this form. `csv` is an
