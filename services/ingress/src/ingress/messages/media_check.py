@@ -38,7 +38,7 @@ class MediaCheck:
         """Returns the form with the id of the stored file in place of a URL. Raises the problem `invalid` if the file
         cannot be sent.
 
-        A URL that is unreachable now stays in the form, and the sender downloads the file later.
+        If the URL is unreachable now, it stays in the form, and the sender downloads the file later.
         """
         media: Media | None = getattr(form, "media", None)
         if media is None:

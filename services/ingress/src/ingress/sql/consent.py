@@ -77,9 +77,9 @@ ON CONFLICT (package_id, kind, recipient) DO UPDATE
 SET listed = true, since = {_LATER.format("excluded.since", "stored")}, source = excluded.source,
     evidence = coalesce(excluded.evidence, stored.evidence), announced = false, changed_at = clock_timestamp()
 WHERE NOT stored.listed AND (excluded.evidence IS NULL OR stored.evidence IS DISTINCT FROM excluded.evidence)""")
-"""Adds recipients to a list. Recipients who are on the list already are skipped. After an entry was removed, the
-evidence that had added it cannot add it again. If an opt-out was reported before the person was erased, it is added
-only if the erasure kept suppressions."""
+"""Adds recipients to a list. Recipients who are on the list already are skipped. After an entry was removed, a repeated
+report of the same evidence does not add the entry again. If an opt-out was reported before the person was erased, it is
+added only if the erasure kept suppressions."""
 REMOVE = text(f"""
 UPDATE ingress.consent
 SET listed = false, since = {_NOW}, source = 'api', announced = false, changed_at = clock_timestamp()

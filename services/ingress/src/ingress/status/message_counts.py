@@ -17,7 +17,8 @@ message alone has more."""
 
 @dataclass(frozen=True, slots=True)
 class MessageCounts:
-    """If several instances run, only one counts at a time. Otherwise two could add the same deliveries."""
+    """If several instances run, only one counts at a time. Otherwise two instances could add the same deliveries to the
+    counts."""
 
     engine: AsyncEngine
 
@@ -39,8 +40,8 @@ class MessageCounts:
 
 
 async def store(connection: AsyncConnection, message_ids: Sequence[str], lacking: Iterable[LackingCount]) -> None:
-    """Add the deliveries that the counts of these messages lack. The count before this locked nothing, because it may
-    take long. So a message may have been deleted meanwhile, and it then gets no counts."""
+    """Add the deliveries that the counts of these messages lack. The caller has counted without locks, because counting
+    may take long. So a message may have been deleted meanwhile. Such a message gets no counts."""
     marked = await connection.execute(sql.MARK_COUNTED, {"message_ids": message_ids})
     left = {row.message_id for row in marked}
     await connection.execute(sql.COUNTS_TURN)

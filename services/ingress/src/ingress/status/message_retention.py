@@ -1,9 +1,9 @@
 """Message retention: deletes old messages with their deliveries, piece by piece.
 
 A message is old when `keep` has passed since its acceptance and since the last event about any of its deliveries. An
-unfinished message is never old. One step removes messages and notes their ids. Callers no longer see these messages.
-The next steps delete the deliveries of the noted messages. A day later, another step looks for deliveries of these
-messages again, because a late event may have stored one.
+unfinished message is never old. One step removes old messages and notes their ids. Callers no longer see these
+messages. The next steps delete the deliveries of the noted messages. A day later, another step looks for deliveries of
+these messages again, because a late event may have stored one.
 """
 
 from collections.abc import Sequence

@@ -41,8 +41,8 @@ class StatusProjection:
     erasures: ErasureTable = ERASURES
 
     async def rehearse(self) -> None:
-        """Prepare the statements that a reply needs on each free connection, so that the first reply does not wait for
-        that. This writes nothing, because the statements get no rows."""
+        """On each free connection, prepare the statements that a reply needs. Otherwise the first reply would wait for
+        this. Nothing is written, because the statements get no rows."""
         async with free_connections(self.engine) as connections:
             for connection in connections:
                 await connection.execute(sql.MESSAGES_INSERT, arrays(AcceptedMessage, []))

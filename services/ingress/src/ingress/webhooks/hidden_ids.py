@@ -104,8 +104,8 @@ class HiddenIds:
             params = {name: getattr(message, name) for name in HiddenMessage.__dataclass_fields__}
             kept = await connection.execute(sql.KEEP, params)
         HIDDEN_MESSAGES.labels("kept").inc(kept.rowcount)
-        # Another call may have learned the number after this call looked it up. If the other call did not see this
-        # message, only this call can process it.
+        # Another call may have learned the number just after this call had not found it. If the other call did not see
+        # this message, only this call can process the message.
         if (number := await self._number(profile_id, hidden_id)) is not None:
             await self._process_kept(profile_id, hidden_id, number)
 

@@ -27,8 +27,8 @@ class RepeatedStates:
     def is_repeat(self, report: ProfileReported) -> bool:
         """Whether this process has published an equal report shortly before.
 
-        A report that a session works is never a repeat, because another process may have published another state since
-        then. A report about a restriction, the quota or the quality is never a repeat either.
+        A report that a session works is never a repeat, because another process may have published another state in the
+        meantime. A report about a restriction, the quota or the quality is never a repeat either.
         """
         if not _is_only_a_bad_state(report):
             return False

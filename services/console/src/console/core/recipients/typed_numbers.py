@@ -33,8 +33,8 @@ class TypedNumbers:
 
 
 def read_typed(text: str, country: str | None = None) -> TypedNumbers:
-    """Read the numbers of a text. Commas, semicolons and line ends separate numbers. A space can separate two numbers,
-    but it may also be a space inside one number."""
+    """Read the numbers of a text. Commas, semicolons and line ends separate numbers. A space may separate two numbers,
+    or belong to one number."""
     numbers, wrong = list[str](), list[WrongPart]()
     for part in _parts(text):
         for piece in _pieces(part, country):
