@@ -1,5 +1,5 @@
-"""Bare route: a FastAPI service that does as little as possible. It validates a message, produces it, and waits until
-Kafka has acknowledged it."""
+"""Bare route: a FastAPI service that does as little as possible. For each request, it validates the message, publishes
+one record, and waits until Kafka has acknowledged the record."""
 
 import sys
 from collections.abc import AsyncGenerator

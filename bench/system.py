@@ -148,7 +148,7 @@ async def _ready(process: subprocess.Popen[bytes], log: Path) -> None:
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """Stop `make up`, and kill it after a time-out. The processes that it started end with it."""
+    """Stop `make up`, and kill it after a time-out. All processes that `make up` has started then end too."""
     process.send_signal(SIGTERM)
     try:
         process.wait(STOP_SECONDS)

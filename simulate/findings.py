@@ -12,8 +12,8 @@ AUTOCORRELATION = (-0.1, 0.1)
 QUARTER = 0.25
 QUEUES = ((RUSH, "over"), (EVEN, "exactly"), (CALM, "under"))
 TOLERANCE = 0.1
-"""How far a measured factor of the mean gap may be off. It cannot be exact, because it is the mean of random draws, and
-because a waiting profile is looked at only every five minutes."""
+"""How far a measured factor of the mean gap may be off. The measured factor cannot be exact, because it is the mean of
+random draws. Also, the policy looks at a waiting profile only every five minutes."""
 
 Measure = Callable[[Study], float | None]
 """Returns the value of one profile. None: the profile has too few data to be judged."""

@@ -64,7 +64,8 @@ class Run:
         return small, large
 
     async def releases(self, small: str, large: str) -> None:
-        """Each round releases one delivery per profile and holds as many new ones, so the queues keep their length."""
+        """Each round releases one delivery per profile, and then adds as many new deliveries. So the queues keep their
+        length."""
         self._begin("releases")
         profiles = WORKLOAD.profiles
         for number in range(ROUNDS):

@@ -29,7 +29,7 @@ class Throughput:
     """Makes `releases` releases and measures `measured` of them. It does not measure the first `warm` releases, because
     the process is still cold. It does not measure the last ones either, because few profiles are due then.
 
-    If there are as many releases as profiles, each measured release is the first of its profile in this run.
+    If there are as many releases as profiles, each measured release is the first release of its profile in this run.
     """
 
     url: str

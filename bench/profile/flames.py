@@ -17,7 +17,7 @@ ENDINGS: Mapping[Form, str] = {"flamegraph": "svg", "speedscope": "speedscope.js
 
 
 async def draw(pids: Mapping[str, int], folder: Path, seconds: float, form: Form) -> list[Path]:
-    """Samples all processes at the same time; returns the files."""
+    """Samples all processes at the same time. Returns the files with the drawings."""
     os.makedirs(folder, exist_ok=True)
     files = {name: folder / f"{name}.{ENDINGS[form]}" for name in pids}
     await asyncio.gather(*(_record(pids[name], file, seconds, form) for name, file in files.items()))

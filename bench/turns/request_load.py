@@ -1,7 +1,7 @@
-"""Request load: messages posted by a process of their own, at a fixed rate or one after the other.
+"""Request load: messages that a separate process posts, at a fixed rate or one after the other.
 
-At a fixed rate, each request is sent when it is due, even if earlier ones have no answer yet. Its time is measured from
-when it was due. So this time includes any wait for earlier requests in the ingress.
+At a fixed rate, each request is sent when it is due, even if earlier ones have no answer yet. The time of a request is
+measured from when it was due. So it includes any wait for earlier requests in the ingress.
 """
 
 import asyncio

@@ -1,4 +1,5 @@
-"""Peer: another queue in the pacer's place. Its scheduling rate, its memory and its lateness are measured."""
+"""Peer: another queue in the pacer's place. The bench measures how fast it schedules tasks, how much memory it needs,
+and how late its tasks begin."""
 
 import asyncio
 import random
@@ -40,7 +41,7 @@ class Started:
     worker_arguments: Sequence[str]
     server_mebibytes: Callable[[], float]
     settled: Callable[[], Awaitable[bool]]
-    """Whether the worker has fetched the tasks that it keeps in its own memory."""
+    """Returns whether the worker has fetched those tasks that it keeps in memory while they wait."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,8 +38,8 @@ async def work(url: str, poll_seconds: float) -> None:
 
 
 async def schedule(asked: TaskBatch) -> float:
-    """Schedule the tasks. Tasks far ahead go in batches, with one time for each batch. Tasks that are due soon go one
-    by one."""
+    """Schedule the tasks. Tasks that are due far ahead are scheduled in batches, all for the same time. Tasks that are
+    due soon are scheduled one by one."""
     app = build(asked.url)
     task = app.tasks["note"]
     async with app.open_async():

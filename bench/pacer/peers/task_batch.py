@@ -1,5 +1,5 @@
-"""Task batch: the tasks that a process schedules with a peer. They are `held` tasks far ahead, or one task for each
-time in `due_ats`."""
+"""Task batch: the tasks that a process schedules with a peer. These are `held` tasks that are due in 12 hours, or one
+task for each time in `due_ats`."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass

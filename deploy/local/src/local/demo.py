@@ -26,7 +26,7 @@ _NOT_FINAL = ("held", "released")
 
 
 def demo() -> int:
-    """Run the demo; returns the exit code."""
+    """Run the demo. Returns the exit code."""
     view = View.of_this_process()
     try:
         asyncio.run(_demo(LocalSettings(), view))
@@ -65,7 +65,7 @@ def _address(settings: LocalSettings, service: str) -> str:
 
 
 async def _converse(api: ApiClient, gateway: ApiClient, view: View) -> None:
-    """Customers write; each gets a reply from the profile that they wrote to."""
+    """Let customers write. Each customer gets a reply from the profile that this customer wrote to."""
     view.print(f"{CUSTOMERS} customers write, and each gets a reply:")
     for number in range(1, CUSTOMERS + 1):
         phone, profile = f"2012000000{number:02}", profile_id(number % PROFILES + 1)

@@ -24,7 +24,8 @@ class LocalHome:
 
     @contextmanager
     def lock(self) -> Generator[None]:
-        """Lock the folder for this process; raises Unavailable when another system runs in it or the disk is full."""
+        """Lock the folder for this process. Raises Unavailable if another system runs in the folder, or if the disk is
+        full."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             lock = (self.folder / "lock").open("a+")

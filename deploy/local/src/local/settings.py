@@ -1,4 +1,4 @@
-"""Settings: the environment variables of `make up`; all are optional."""
+"""Settings: the environment variables of `make up`. All are optional."""
 
 from pathlib import Path
 from typing import Annotated

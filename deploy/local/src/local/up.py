@@ -22,7 +22,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def up() -> int:
-    """Start the system and run it until it is stopped; returns the exit code."""
+    """Start the system and run it until somebody stops it. Returns the exit code."""
     view = View.of_this_process()
     for number in _SIGNALS:
         signal.signal(number, _stop_before_the_start)

@@ -37,7 +37,8 @@ class View:
 
 
 def render(name: str, line: str, *, coloured: bool) -> str:
-    """The program's name and the line. JSON log lines become time, level, event and fields; others stay unchanged."""
+    """The line with the program's name before it. A JSON log line is shown as its time, level, event and fields. Other
+    lines stay unchanged."""
     record = _record(line)
     if record is None:
         return f"{_paint(name.ljust(NAME_WIDTH), _colour(name), coloured)} {line[:LINE_MAX]}"

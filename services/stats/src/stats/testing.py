@@ -120,7 +120,7 @@ class StatsHarness:
         self.packages.set(package.package_id, PackageConfigured(package=package, at=self.clock()))
 
     async def end_removed(self) -> None:
-        """End the profiles that were removed, then publish their alerts. Their states leave the table."""
+        """End the profiles that were removed, and remove their states from the table. Then publish their alerts."""
         before = len(self.bus.tombstones)
         await self.removed.turn()
         for tombstone in self.bus.tombstones[before:]:
@@ -145,7 +145,7 @@ class StatsHarness:
         await self.handlers.on_reports(self._received(reports))
 
     async def publish(self) -> list[ProfileState]:
-        """Publish changed states; returns them."""
+        """Publish the changed states. Returns these states."""
         before = len(self.bus.of(ProfileState))
         await self.publisher.turn()
         changed = self.bus.of(ProfileState)[before:]

@@ -11,7 +11,8 @@ from local.unavailable import Unavailable
 
 HOST = "127.0.0.1"
 FREE_PORTS = range(20_000, 32_000)
-"""They are below the ephemeral range, so no outgoing connection takes such a port while its server is down."""
+"""These ports are below the range from which the system takes ports of outgoing connections. So no outgoing connection
+takes the port of a server that is down for a while."""
 ATTEMPTS_MAX = 200
 
 
@@ -41,7 +42,8 @@ def free_port() -> int:
 
 @cache
 def _candidates() -> Iterator[int]:
-    """All ports in a cycle from a random one, so that processes that look for ports at the same time rarely collide."""
+    """All ports in a cycle that begins at a random port. So processes that look for ports at the same time rarely
+    choose the same one."""
     first = secrets.randbelow(len(FREE_PORTS))
     return cycle([*FREE_PORTS[first:], *FREE_PORTS[:first]])
 

@@ -46,7 +46,7 @@ class Program(Protocol):
 
 
 def die_with_parent(orphan_signal: signal.Signals) -> Callable[[], None] | None:
-    """A `preexec_fn` that makes a child die with this process; None where the system has no such call.
+    """A `preexec_fn` that makes a child die with this process. None: the operating system has no such call.
 
     Linux watches the *thread* that started the child, not the process (`man PR_SET_PDEATHSIG`). So start children in
     the main thread.
@@ -65,7 +65,8 @@ def die_with_parent(orphan_signal: signal.Signals) -> Callable[[], None] | None:
 
 
 def spawn(command: Command, output: IO[bytes]) -> subprocess.Popen[bytes]:
-    """Start the program in its own process group, so that Ctrl-C at the terminal reaches only this process."""
+    """Start the program in its own process group, so that Ctrl-C at the terminal reaches this process and not the
+    program."""
     return subprocess.Popen(
         command.arguments,
         env=dict(command.environment),
@@ -79,7 +80,7 @@ def spawn(command: Command, output: IO[bytes]) -> subprocess.Popen[bytes]:
 
 
 def kill_tree(pid: int, seconds: float = 10.0) -> None:
-    """`kill -9` a process and its descendants; returns when all are gone, or after `seconds`."""
+    """Kill a process and its descendants with SIGKILL. Returns when all of them are gone, or after `seconds`."""
     with suppress(psutil.NoSuchProcess):
         root = psutil.Process(pid)
         processes = [root, *root.children(recursive=True)]

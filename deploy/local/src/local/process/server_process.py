@@ -57,7 +57,7 @@ class ServerProcess:
             self._process.wait()
 
     def stop(self) -> None:
-        """Send the stop signal; kill the program after STOP_SECONDS."""
+        """Send the stop signal. If the program still runs after STOP_SECONDS, kill it."""
         if self._process is None or not self.is_running:
             return
         os.kill(self._process.pid, self.program.command().stop_signal)

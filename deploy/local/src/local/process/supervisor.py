@@ -66,7 +66,7 @@ class Supervisor:
             await asyncio.sleep(POLL_SECONDS)
 
     async def stop(self, seconds: float) -> None:
-        """Send the stop signal; kill the program after `seconds`."""
+        """Send the stop signal. If the program still runs after `seconds`, kill it."""
         self._stopping.set()
         if self._task is None:
             return

@@ -74,7 +74,7 @@ def cluster_id() -> str:
 
 @dataclass(frozen=True, slots=True)
 class LocalKafka:
-    """All its files are in `folder`. Each start may use another port; the data are kept."""
+    """All files of the broker are in `folder`. Each start may use another port. The data stay."""
 
     folder: Path
     port: int
@@ -101,8 +101,8 @@ class LocalKafka:
     async def check(self) -> None:
         """The broker is ready when it is unfenced and every partition has a leader.
 
-        The clients' time-out is shorter than the caller's, because a client that is cancelled while it connects
-        leaks its connection.
+        The clients have a shorter time-out than the caller. Otherwise the caller could cancel a client while the client
+        connects, and the connection would stay open.
         """
         await require_listener(self.port)
         arguments = client_arguments(Settings(kafka_bootstrap_servers=self.bootstrap_servers))

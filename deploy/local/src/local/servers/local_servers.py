@@ -29,7 +29,8 @@ _INVALID_ADDRESS = (ValueError, OverflowError)  # a port that is not a number, o
 
 @dataclass(frozen=True, slots=True)
 class LocalServers:
-    """`kafka` and `postgres` are our own processes; None when the environment names existing ones."""
+    """`kafka` and `postgres` are servers that `make up` starts. None: the environment names an existing server
+    instead."""
 
     kafka: LocalKafka | TrialBroker | None
     postgres: LocalPostgres | None

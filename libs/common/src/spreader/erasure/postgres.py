@@ -193,8 +193,8 @@ def _hash(key: str, recipient: str) -> str:
 
 def outcome_fact(outcome: DeliveryOutcome) -> Fact:
     """The number of an outcome, and the time to which the outcome belongs. If the message id shows the time of the
-    request, the outcome belongs to that time, because a receipt may come much later than its message. Otherwise the
-    outcome belongs to its own time."""
+    request, the outcome belongs to that time. Otherwise the outcome belongs to its own time, although a receipt may
+    come much later than its message."""
     return outcome.recipient, creation_time(outcome.message_id) or outcome.at
 
 

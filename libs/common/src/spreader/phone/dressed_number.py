@@ -132,8 +132,8 @@ def _without_thousands(text: str) -> str:
 
 
 def _ascii(character: str) -> str:
-    """A digit of any script as ASCII, any space as a blank, a line break as a semicolon, and signs of full width as
-    usual signs."""
+    """One character in ASCII, if it has a form there. A digit of any script becomes an ASCII digit, any space a blank,
+    and a line break a semicolon. A sign of full width becomes the usual sign."""
     if character.isdecimal():
         return str(unicodedata.decimal(character))
     if character.isspace():

@@ -19,9 +19,10 @@ def complete(number: str, country: str | None) -> str:
     """The number in international form. `number`: ASCII digits. `country`: the ISO 3166 code of the country in which
     the number is dialled.
 
-    With a country, a number that begins with 0 is read as it is dialled in that country. A number without a 0 at the
-    beginning is completed only if no country has such an international number, but this country has such a national
-    one. All other numbers are returned unchanged.
+    If the country is not known, the number is returned unchanged. A number that begins with 0 is read as it is dialled
+    in the country. Any other number is completed under two conditions: no country has it as an international number,
+    and this country has it as a national number. If it is not completed, only a needless 0 after its country code is
+    removed.
     """
     if country not in COUNTRIES:
         return number

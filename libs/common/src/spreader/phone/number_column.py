@@ -17,7 +17,7 @@ _LONG_DIGITS = 10
 
 _SEPARATORS = ",;\t|"
 _SEPARATOR_LINE = "sep="
-"""A first line such as `sep=;` is for Excel: it contains the separator of the file."""
+"""A first line such as `sep=;` names the separator of the file for Excel."""
 _WORDS = re.compile(r"[^\W\d_]+")
 
 
@@ -61,9 +61,9 @@ _ALL_NAMES = frozenset().union(*(names for _, names in _NAMES), _OTHER_NAMES, _L
 class ListLayout:
     """Where a list has its phone numbers.
 
-    `header`: the names of the columns; None if the list has none. `first_row`: the index of the first row after title,
-    blank lines and header. `is_sure`: whether no other column could be meant. `width`: how many columns the rows
-    usually have.
+    `header`: the names of the columns. None: the list has no row with names. `first_row`: the index of the first row
+    after title, blank lines and header. `is_sure`: whether no other column could be meant. `width`: how many columns
+    the rows usually have.
     """
 
     header: Sequence[str] | None

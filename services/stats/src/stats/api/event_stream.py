@@ -39,9 +39,9 @@ KEEP_ALIVE_SECONDS = 15.0
 LIFETIME_SECONDS = 15 * 60.0
 RETRY_MS = 1_000
 OVERLAP = timedelta(seconds=5)
-"""A listener that reconnects also gets the states that this instance read up to this much real time before the
-listener's last event. They are repeated because another instance may have sent that event. That instance may not yet
-have read some states that this instance had read already."""
+"""A listener that reconnects also gets the states that this instance read shortly before the listener's last event: at
+most this much real time before it. They are repeated because another instance may have sent that event. The other
+instance may have read these states later than this one."""
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 

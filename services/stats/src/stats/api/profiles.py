@@ -81,7 +81,7 @@ class ProfileEndpoints:
     """Returns why the packages are not loaded yet. None: they are loaded."""
 
     def router(self, key: str, more: Iterable[APIRouter] = ()) -> APIRouter:
-        """The router of the whole API: these endpoints and those of `more`, all with the same guards."""
+        """The router of the whole API. It has these endpoints and the endpoints of `more`, all with the same guards."""
         guards = [Depends(require_key(key)), Depends(self.require_packages)]
         router = APIRouter(prefix="/api/v1", dependencies=guards, responses=EVERY_ENDPOINT)
         one = "/profiles/{profile_id}"

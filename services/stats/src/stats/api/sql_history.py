@@ -103,8 +103,8 @@ def report(of: ReportKind, span: ReportRange, package: str | None, after: str | 
 
 
 def _messages(span: ReportRange, package: str | None, after: str | None, limit: int) -> Statement:
-    """The statement of a list of messages, the newest first. It reads the first row of each message of the page in the
-    order of an index, and then the other rows of these messages."""
+    """The statement of a list of messages, the newest first. It first reads the first row of each message of the page,
+    in the order of an index. Then it reads the other rows of these messages."""
     parameters: dict[str, Any] = {"start": span.start, "end": span.end, "limit": limit}
     conditions = ["first_at >= CAST(:start AS timestamptz)", "first_at < CAST(:end AS timestamptz)", _IS_FIRST_ROW]
     if package is not None:
@@ -136,8 +136,8 @@ _IS_FIRST_ROW = """(
         SELECT (first.profile_id, first.lane) = (message.profile_id, message.lane)
         FROM stats.message AS first WHERE first.message_id = message.message_id
         ORDER BY first.first_at, first.profile_id, first.lane LIMIT 1)"""
-"""A message has a row for each profile and lane. This condition holds for its first row. It is not written as NOT
-EXISTS, because Postgres might then compare all messages of the span with each other. A page needs only a few of
+"""A message has a row for each profile and lane. This condition holds for its first row. The condition is not written
+as NOT EXISTS, because Postgres might then compare all messages of the span with each other. A page needs only a few of
 them."""
 _MESSAGES = f"""
 SELECT to_char(page.first_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US') || ' ' || page.message_id AS place,

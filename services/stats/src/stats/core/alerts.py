@@ -168,9 +168,9 @@ def differences(
 ) -> tuple[Sequence[NewAlert], Sequence[StoredAlert]]:
     """The alerts to raise, and the open alerts that change.
 
-    An open alert is updated if its evidence is new. If its reason is gone, it becomes quiet. It is cleared when it has
-    been quiet for long enough, and it is no longer quiet when its reason comes back. `open_alerts` and `reasons` belong
-    to one profile, and their keys are kinds of alerts.
+    An open alert is updated if its evidence is new. An alert whose reason is gone becomes quiet. A quiet alert is
+    cleared after the time `quiet_for(kind)`. If its reason comes back earlier, the alert is no longer quiet.
+    `open_alerts` and `reasons` belong to one profile, and their keys are kinds of alerts.
     """
     new = [
         NewAlert(kind, reason.severity, reason.evidence, reason.over_since)

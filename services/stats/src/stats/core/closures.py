@@ -195,7 +195,7 @@ def _is_lifted(closure: Closure, lift: Lift) -> bool:
 
 
 def _close_lane(sign: Sign, lane: Lane, ladder: Ladder, known: Closure | None) -> Closure | None:
-    """The new or changed closure; None when nothing changes.
+    """The new or changed closure. None: nothing changes.
 
     A sign during a closure does not count as another strike, because it belongs to the same incident. But if the
     gateway reported a later end with the sign, the closure lasts until that end.

@@ -71,8 +71,8 @@ class Evidence:
     warm_delivered: int = 0
     """How many messages of the last hour to other contacts were delivered."""
     stuck: Share = NONE
-    """Of the messages that the gateway accepted between an hour and 2 minutes ago, the share that has neither been
-    acknowledged by WhatsApp nor failed."""
+    """Of the messages that the gateway accepted between an hour and 2 minutes ago, the share that is stuck. A stuck
+    message has neither been acknowledged by WhatsApp nor failed."""
     unacknowledged_in_a_row: int = 0
     """How many of the newest messages in a row have neither been acknowledged by WhatsApp nor failed. Only messages
     over 2 minutes old count."""

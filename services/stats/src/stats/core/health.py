@@ -51,7 +51,7 @@ class Pause:
 
 
 def band(score: int, pause: Pause, before: Band = "good") -> Band:
-    """The band of a score. `before`: the band of the last evaluation. A warning begins under 60 and ends at 65, so a
+    """The band of a score. `before`: the band of the last evaluation. A warning begins under 60 and ends at 65. So a
     score that moves between 59 and 60 does not change the band again and again."""
     if pause.since is not None:
         return "paused"

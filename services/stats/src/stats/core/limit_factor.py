@@ -49,7 +49,8 @@ class LimitFactor:
         return replace(self, value=value, cause=cause, stepped_at=self.stepped_at + days * CLEAN_DAY)
 
     def in_force(self, account: AccountStatus) -> tuple[float, str | None]:
-        """The factor, capped by the reported quality and quota. If it is below 1, its cause comes with it."""
+        """The factor, capped by the reported quality and quota, and the cause of its value. If the factor is 1, the
+        cause is None."""
         caps: Sequence[tuple[float, str | None]] = (
             (self.value, self.cause),
             _quality_cap(account.quality),

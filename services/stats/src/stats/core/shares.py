@@ -47,9 +47,9 @@ class Prior:
 def probability_below(seen: Share, bound: float) -> float:
     """The probability that the true share is below `bound`, with a uniform prior (Beta(1, 1)).
 
-    With h hits in n trials, the true share has the distribution Beta(h + 1, n - h + 1). Its distribution function at x
-    is the probability of more than h hits in n + 1 trials, if each trial is a hit with probability x. Above 1,000
-    trials the normal approximation is used.
+    With h hits in n trials, the true share has the distribution Beta(h + 1, n - h + 1). Take n + 1 trials, each of
+    which is a hit with probability x. The distribution function at x is the probability that more than h of these
+    trials are hits. Above 1,000 trials the normal approximation is used.
     """
     if bound <= 0:
         return 0.0

@@ -32,7 +32,7 @@ class Sums:
     unanswered: int = 0
     """The new contacts of this time who have not written since then."""
     arrived: int = 0
-    """The messages sent in this time that were delivered, in this time or later."""
+    """The number of messages that were sent in this time and have been delivered, at any time since then."""
     night: int = 0
     """Open messages sent during the recipient's night."""
 

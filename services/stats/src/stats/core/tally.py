@@ -161,7 +161,8 @@ def count_outcomes(
 
 
 def _is_forgotten(outcome: DeliveryOutcome) -> bool:
-    """Whether the outcome is a receipt of a message that was sent so long ago that stats has deleted its delivery."""
+    """Whether the outcome is a receipt of a message that was sent long ago. Stats has then deleted the delivery of this
+    message."""
     return outcome.sent_at is not None and outcome.at - outcome.sent_at > KNOWN_FOR
 
 

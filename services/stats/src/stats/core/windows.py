@@ -17,7 +17,7 @@ class WindowStarts:
     """Each window contains the minutes after its start, up to and including `until` (the current minute).
 
     The oldest minute, which is only partly within the window, is left out. So a window never shows more than its true
-    rolling count, and a profile that keeps its limits is never shown above them.
+    rolling count. A profile that keeps its limits is never shown above them.
     """
 
     hour: datetime

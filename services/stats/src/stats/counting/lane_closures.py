@@ -24,7 +24,7 @@ class LaneClosures:
     async def apply(
         self, connection: AsyncConnection, signs: Iterable[Sign], lifts: Iterable[Lift], now: datetime
     ) -> frozenset[str]:
-        """Apply signs and lifts in the order of their times; returns the profiles whose lanes changed."""
+        """Apply signs and lifts in the order of their times. Returns the profiles whose lanes changed."""
         evidence = [*self._signs_of_holders(signs), *self._lifts_of_holders(lifts)]
         if not evidence:
             return frozenset()

@@ -53,8 +53,8 @@ async def lock_closures(connection: AsyncConnection, profiles: Collection[str]) 
 async def recent_closures(
     connection: AsyncConnection, added_at: Mapping[str, datetime], now: datetime
 ) -> dict[str, list[Closure]]:
-    """The closures of each profile that are in force, and those that ended within the last 7 days. `added_at`: when
-    each profile was added."""
+    """The closures of each profile that are in force, and the closures that ended within the last 7 days. `added_at`:
+    when each profile was added."""
     result = await connection.execute(_RECENT, {"profiles": list(added_at), "after": now - SHOWN_FOR})
     closures: defaultdict[str, list[Closure]] = defaultdict(list)
     for closure in since_added(_by_key(fetched(Closure, result)), added_at).values():

@@ -21,7 +21,7 @@ MEDIA_TYPES: Mapping[Format, str] = {
 
 class FileWriter(Protocol):
     def add(self, rows: Rows) -> bytes:
-        """Add rows; returns the bytes that are ready."""
+        """Add rows. Returns the bytes of the file that are ready."""
         ...
 
     def end(self) -> bytes:

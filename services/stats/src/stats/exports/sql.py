@@ -30,7 +30,7 @@ def messages_page(span: ReportRange, package: str | None, after: str | None, lim
     """The statement, with its parameters, that reads one page of messages, the newest id first. It reads the messages
     whose first count is in the span.
 
-    It does not order by the time of the first count, because a late event can change this time.
+    The statement does not order by the time of the first count, because a late event can change this time.
     """
     filters = {"package_id = :package": package, "message_id < :after": after}
     return text(_MESSAGES.format(filters=_of(filters))), _parameters(span, package=package, after=after, limit=limit)

@@ -1,6 +1,6 @@
 """Evaluator: the loop that computes the health, limit factor, closures and alerts of profiles from their evidence.
 
-An evaluation is one transaction with its profiles locked, so two instances that evaluate the same profile come to the
+An evaluation is one transaction that locks its profiles. So two instances that evaluate the same profile come to the
 same result. All profiles are evaluated every 5 minutes, which also makes up for an evaluation lost in a crash.
 """
 
@@ -64,8 +64,8 @@ class Evaluator:
     _evaluated_at: dict[str, float] = field(default_factory=dict[str, float], init=False)
     _added_at: dict[str, datetime] = field(default_factory=dict[str, datetime], init=False)
     _failed: dict[str, str] = field(default_factory=dict[str, str], init=False)
-    """The profiles whose last evaluation failed, with the error. They are evaluated alone, so that they do not stop
-    others."""
+    """The profiles whose last evaluation failed, with the error. Each of them is evaluated alone, so that it does not
+    stop the evaluation of others."""
     _all_at: datetime | None = field(default=None, init=False)
 
     def schedule(self, profiles: Iterable[str]) -> None:

@@ -44,7 +44,8 @@ class StatePublisher:
     clock: Now
     published: Mapping[str, ProfileState]
     cluster_id: Callable[[], str | None] = lambda: None
-    """The Kafka cluster that answers now; None: not known. When it changes, all states are published again."""
+    """Returns the id of the Kafka cluster that answers now. None: the id is not known. When the id changes, all states
+    are published again."""
     _touched: set[str] = field(default_factory=set[str], init=False)
     _all_compared_in: datetime | None = field(default=None, init=False)
     _published_to: str | None = field(default=None, init=False)

@@ -91,7 +91,7 @@ async def save_alerts(connection: AsyncConnection, alerts: Sequence[StoredAlert]
 
 
 async def acknowledge(engine: AsyncEngine, alert_id: str, by: str, now: datetime) -> StoredAlert | None:
-    """Acknowledge the alert, unless it is acknowledged or cleared already. Returns the alert; None: there is no such
+    """Acknowledge the alert, unless it is acknowledged or cleared already. Returns the alert. None: there is no such
     alert."""
     async with engine.begin() as connection:
         await connection.execute(_ACKNOWLEDGE, {"alert": alert_id, "by": by, "now": now})
