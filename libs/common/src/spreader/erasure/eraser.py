@@ -155,8 +155,8 @@ class Eraser:
     async def _remove(self, connection: AsyncConnection, erasure: OpenErasure) -> Mapping[str, int]:
         """Remove one piece from each table. Returns how many rows of each table it changed.
 
-        The step runs only when the removals have nothing left to change, because the step may wait for Kafka. Rows that
-        the removals had changed would stay locked meanwhile.
+        The step runs only when the removals have nothing left to change, because the step may wait for Kafka. Otherwise
+        rows that the removals have changed would stay locked meanwhile.
         """
         params, removed = asdict(ErasureParameters.of(erasure)), dict[str, int]()
         for removal in self.removals:

@@ -83,7 +83,7 @@ def inspect_file(data: bytes, filename: str | None, today: date) -> MediaInfo:
 
 
 class _Turns:
-    """Lets one task work at a time, and `WAITING_MAX` others wait."""
+    """Lets one task work at a time. At most `WAITING_MAX` other tasks may wait."""
 
     def __init__(self) -> None:
         self._lock = asyncio.Lock()

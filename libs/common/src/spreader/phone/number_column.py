@@ -1,4 +1,4 @@
-"""Number column: finds which column of a list has the phone numbers, by its name and by its contents."""
+"""Number column: finds which column of a list has the phone numbers, by the names and the contents of the columns."""
 
 import re
 import unicodedata

@@ -148,7 +148,8 @@ class EventStream:
             async for event in self._changes(listener, states, since):
                 yield event
             return
-        listener.place = StreamPlace(self._now(), last)  # a later place is of a database that no longer exists
+        # A position above `last` is from an earlier database, so this listener gets everything too.
+        listener.place = StreamPlace(self._now(), last)
         async for event in self._everything(listener, states):
             yield event
 

@@ -58,7 +58,7 @@ def alert_reasons(
     signalled_at: datetime,
     now: datetime,
 ) -> dict[str, AlertReason]:
-    """The reasons that are present, and the closures that have already ended.
+    """Why the profile needs alerts: the reasons that are present, and some closures that have already ended.
 
     `open_alerts`: the kinds of open alerts. `signalled_at`: the start of the newest closure that an earlier evaluation
     has seen. A closure that has ended is a reason only if it is a block signal and began after `signalled_at`.
@@ -150,8 +150,8 @@ class NewAlert:
 def since_added(
     open_alerts: Mapping[str, Mapping[str, StoredAlert]], added_at: Mapping[str, datetime]
 ) -> tuple[dict[str, dict[str, StoredAlert]], list[StoredAlert]]:
-    """Two groups of open alerts. The first group was raised since the profile was added, and is returned by profile and
-    kind. The second group concerns an earlier profile with the same id."""
+    """Two groups of open alerts. The first group was raised since their profile was added, and is returned by profile
+    and kind. The second group concerns an earlier profile with the same id."""
     of_present: dict[str, dict[str, StoredAlert]] = {}
     of_earlier: list[StoredAlert] = []
     for profile_id, alerts in open_alerts.items():

@@ -42,8 +42,8 @@ CLOSURE_RULES: Mapping[str, ClosureRule] = {
 """`stuck`, `silent` and `cold_sends` are soft signs (`stats.core.soft_signs`). They leave the reply lane open."""
 
 LADDERS_BY_CODE: Mapping[str, Ladder] = {"463": (timedelta(seconds=60), DAY, 7 * DAY)}
-"""The ladders of some codes of gateways. With code 463, WhatsApp locks a linked device for a time. WhatsApp does not
-report how long the lock lasts, and each new try makes it last longer."""
+"""For these codes of gateways, this ladder takes the place of the ladder of `restricted`. With code 463, WhatsApp locks
+a linked device for a time. WhatsApp does not report how long the lock lasts, and each new try makes it last longer."""
 
 TEMPORARY_BANS = frozenset({"402", "101", "102", "103", "104", "106"})
 BAN_STRETCH = 1.5

@@ -89,7 +89,7 @@ class Tally:
 
     @property
     def contact_keys(self) -> frozenset[ContactKey]:
-        """The contacts whose history `count_contacts` needs. Erased persons have none."""
+        """The contacts whose history `count_contacts` needs. Erased persons have no contacts."""
         keys = (_contact_key(outcome) for outcome in (*self.sent, *self.delivered))
         return frozenset(key for key in keys if not _is_erased(key))
 
@@ -196,7 +196,7 @@ def count_contacts(tally: Tally, contacts: Mapping[ContactKey, ContactHistory]) 
 
 
 def writers(messages: Iterable[CustomerMessage]) -> set[ContactKey]:
-    """The contacts whose history `count_customer_messages` needs. Erased persons have none."""
+    """The contacts whose history `count_customer_messages` needs. Erased persons have no contacts."""
     keys = {(message.profile_id, message.recipient) for message in messages}
     return {key for key in keys if not _is_erased(key)}
 

@@ -1,8 +1,8 @@
 """Counting handlers: count the events of a batch, and close or open lanes because of them.
 
 Each record takes effect once, because one transaction saves the offsets of the batch, the marks of its deliveries, the
-counts and the closures. Later, `stats.health.publisher` publishes the changed profile states. After a crash, it finds
-the states that were not published.
+counts and the closures. Later, `stats.health.publisher` publishes the changed profile states. After a crash, the
+publisher finds the states that were not published.
 """
 
 from collections.abc import Callable, Iterable, Sequence

@@ -55,8 +55,8 @@ def _slice(span: ReportRange, start: datetime, steps: int) -> Slice | None:
 
 
 def _after(span: ReportRange, start: datetime, steps: int, latest: datetime) -> datetime:
-    """The time when this number of steps has passed since `start`. The number is reduced so that the time is at most
-    about one step after `latest`."""
+    """The time when this number of steps has passed since `start`. A large number is reduced first, because a time far
+    beyond `latest` could not be computed."""
     steps = min(steps, (latest - start) // _LENGTHS[span.step] + 1)
     if span.step != "day":
         return start + steps * _LENGTHS[span.step]

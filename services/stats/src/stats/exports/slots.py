@@ -12,9 +12,9 @@ RETRY_AFTER_SECONDS = 30
 
 
 class ExportSlots:
-    """An export has a slot from its first to its last byte, however slowly its client reads. It holds `turn` only while
-    it reads a page from the database, or writes the page to the file. So at most `connections` exports do this at the
-    same moment."""
+    """An export has a slot from its first to its last byte, however slowly its client reads. The export holds `turn`
+    only while it reads a page from the database, or writes the page to the file. So at most `connections` exports do
+    this at the same moment."""
 
     def __init__(self, exports_max: int, connections: int) -> None:
         self._max = exports_max
