@@ -99,7 +99,8 @@ WATCHED = (PackageConfigured.topic, ConsentChanged.topic)
 WRITES = (ReplyMessageRequested.topic, OpenMessageRequested.topic)
 READERS = ("ingress.messages.received", "ingress.consent.schemas", "ingress.webhooks.driver_parsers")
 RECEIPTS_MAX, RECEIPTS_EVERY_SECONDS = 10_000, 60.0
-"""How many receipts without a delivery one batch deletes at most, and how many seconds pass between two batches."""
+"""How many receipts without a delivery one batch deletes at most, and the wait in seconds after a batch that was not
+full."""
 
 
 @dataclass(frozen=True, slots=True)

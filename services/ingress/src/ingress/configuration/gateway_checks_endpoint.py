@@ -46,7 +46,7 @@ class ConnectionBody(ProfileCheckResponse):
 
 
 class NumberBody(NumberCheckItem):
-    """`profile_id`: the profile that checked the number."""
+    """`profile_id`: the profile that was asked to check the number."""
 
     profile_id: Id
 

@@ -65,8 +65,8 @@ class ConsentLists:
         The same `evidence` puts a recipient on the list only once, even if the entry was removed since then. `since`:
         when the entry begins. None means now.
 
-        `reported_at`: the time to which a gateway's report belongs. If the person was erased at this time or later, the
-        recipient is not put on the list, unless the erasure kept suppressions.
+        `reported_at`: the time of the message or choice that a gateway's report is about. If the person was erased at
+        this time or later, the recipient is not put on the list, unless the erasure kept suppressions.
         """
         entry = {"recipients": list(recipients), "now": self.now(), "source": source, "evidence": evidence}
         times = {"since": since, "reported_at": reported_at, "erasure_keys": self.erasures.keys}

@@ -1,7 +1,7 @@
 """Contact ids: finds phone numbers and message ids in the names that gateways give to chats and messages.
 
 A JID is WhatsApp's name of a chat: `<number>@c.us` or `<number>@s.whatsapp.net` for a person, `…@g.us` for a group,
-`…@lid` for a person whose number is hidden. `hosted` replaces `s.whatsapp.net` if Meta keeps the account.
+`…@lid` for a person whose number is hidden. `hosted` replaces `s.whatsapp.net` if Meta hosts the account.
 """
 
 import re
