@@ -54,7 +54,8 @@ def no_arrivals(begin: datetime, days: int, rng: Random) -> Iterator[Arrival]:
 
 
 def refill_level(pattern: str, since_begin: timedelta) -> int | None:
-    """The length to which a pattern refills its queues after each release. None: it does not refill them."""
+    """The length to which a pattern refills its queues after each release. None: the pattern does not refill its
+    queues."""
     match pattern:
         case "rush":
             return LEVELS[0]

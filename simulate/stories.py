@@ -26,7 +26,8 @@ ZONES = {"4915112345678": "Europe/Berlin", "12125550123": "America/New_York", "9
 
 @dataclass(frozen=True)
 class Arrive:
-    """Deliveries for a profile: each with its delay, recipient, rank, and whether the contact is cold."""
+    """Deliveries arrive for a profile. Each has a delay, a recipient and a rank, and says whether the contact is
+    cold."""
 
     profile: int
     deliveries: list[tuple[timedelta, str, int, bool]]

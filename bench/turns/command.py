@@ -1,5 +1,5 @@
-"""Command: `python -m bench turns COMMIT` measures a commit and this checkout in turns, with replies, with open
-messages, and idle."""
+"""Command: `python -m bench turns COMMIT` measures another commit and this checkout by turns: with replies, with open
+messages, and while the systems are idle."""
 
 import argparse
 import tempfile

@@ -25,7 +25,8 @@ def watch_settings(folder: Path) -> Mapping[str, str]:
 
 
 def longest(folder: Path, service: str, since: float, until: float) -> LoopStop:
-    """The longest stop of the service between two times, and the longest of the `worked_seconds`."""
+    """The longest stop of the service between two times, and the largest `worked_seconds`. These may belong to two
+    different stops."""
     stops = [stop for stop in _stops(folder, service) if since <= stop.at <= until]
     return LoopStop(until, max(stop.seconds for stop in stops), max(stop.worked_seconds for stop in stops))
 

@@ -22,7 +22,8 @@ class ProcessorSample(NamedTuple):
 
 @asynccontextmanager
 async def sampled(root: int) -> AsyncGenerator[list[ProcessorSample]]:
-    """The processor time of the process tree, twice a second while the block runs."""
+    """Measures the processor time of a process and its descendants twice a second while the block runs. Yields the list
+    of the samples, which grows meanwhile."""
     samples = list[ProcessorSample]()
 
     async def sample() -> None:

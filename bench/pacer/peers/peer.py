@@ -28,7 +28,7 @@ STILL_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """How a peer is started. Its module schedules the tasks."""
+    """How a peer is started. `module` is the Python module that schedules its tasks."""
 
     name: str
     module: str

@@ -21,7 +21,7 @@ CUSTOMERS = 3
 CONVERSATION_SECONDS, CONVERSATION_POLL_SECONDS = 10.0, 0.1
 WATCH_SECONDS = 45.0
 POLL_SECONDS = 1.0
-UNCHANGED_POLLS_MAX = 12  # after these polls without a change, the remaining deliveries wait for their release times
+UNCHANGED_POLLS_MAX = 12  # after this many polls without a change, the demo stops watching
 _NOT_FINAL = ("held", "released")
 
 

@@ -1,4 +1,4 @@
-"""Program: a server or service: how it is prepared, started, checked and stopped."""
+"""Program: how a server or a service is prepared, started, checked and stopped."""
 
 import ctypes
 import os

@@ -21,7 +21,7 @@ class NotStarted(RuntimeError):
 
 
 class ServerProcess:
-    """Its methods block, because test fixtures call them. The program's output goes to the file `log`."""
+    """The methods of this class block, because test fixtures call them. The program's output goes to the file `log`."""
 
     def __init__(self, program: Program, log: Path) -> None:
         self.program = program

@@ -64,8 +64,8 @@ ADD_MESSAGES = _add(
     first_at = least(known.first_at, excluded.first_at), last_at = greatest(known.last_at, excluded.last_at)""",
 )
 
-# The day and shorter windows are summed from minutes. The rest of the week is summed from whole hours. Only the
-# incomplete hour at the beginning of the week is summed from minutes.
+# The day and shorter windows are summed from minutes. The rest of the week is summed from whole hours, except the
+# incomplete hour at its beginning. This hour is summed from minutes too.
 _SPANS = """(VALUES ('hour', CAST(:hour AS timestamptz)), ('two_hours', CAST(:two_hours AS timestamptz)),
       ('three_hours', CAST(:three_hours AS timestamptz)), ('day', CAST(:day AS timestamptz)),
       ('week', CAST(:last AS timestamptz) - interval '1 minute')) AS span (name, after) ON at > span.after"""
