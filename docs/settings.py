@@ -32,10 +32,11 @@ SECTIONS: Mapping[str, type[BaseSettings]] = {
 NOTES: Mapping[str, str] = {
     "kafka_bootstrap_servers": "The addresses of Kafka, separated by commas.",
     "kafka_security": "`PLAINTEXT`, `SSL`, `SASL_PLAINTEXT` or `SASL_SSL`.",
-    "kafka_username": "The user name for SASL (mechanism PLAIN).",
+    "kafka_username": "The user name for SASL.",
     "kafka_password": "The password for SASL.",
     "kafka_ca_file": "A file with the certificate authorities of the brokers. Not set: those of the machine.",
-    "database_url": "The address of Postgres. The database must exist, and the role must be allowed to create schemas.",
+    "database_url": "The address of Postgres. The database must exist. The role must be allowed to create schemas, "
+    "unless [each service has its own role](connections.md).",
     "database_connections": "The most Postgres connections of one pool. Router and sender have a pool for each lane.",
     "host": "The address on which the service listens. In a container use `0.0.0.0`.",
     "log_level": "`DEBUG`, `INFO`, `WARNING` or `ERROR`.",

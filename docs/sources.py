@@ -1,7 +1,7 @@
 """Sources: what a service publishes, reads and calls, derived from the syntax of its code.
 
-- *Publishes:* every event that the service constructs, itself or by a function of `_MAKERS`. No service constructs an
-  event for another purpose; one that is only read back (`model_validate_json`) does not count.
+- *Publishes:* every event that the service constructs, itself or by a function of `_MAKERS`, and those of `_AGAIN`. No
+  service constructs an event for another purpose; one that is only read back (`model_validate_json`) does not count.
 - *Reads:* every event given to a `GuardedConsumer` or a `Table` (the pacer's are `KnownEvents`), and those of a topic
   that it reads by itself (`TopicPartition(Callback.topic, …)`).
 - *Calls:* every service that it has an address for (`<service>_url` in its settings) and names when it makes a client
@@ -36,6 +36,8 @@ _READERS: Mapping[str, tuple[type, str]] = {
 }
 _MAKERS: Mapping[str, str] = {"report_to": "ErasureReported"}
 """Functions of the common library that make an event for the service that calls them."""
+_AGAIN: Mapping[str, frozenset[str]] = {"router": frozenset({"DeliveryReturned"})}
+"""Events that a service publishes again as it has read them, so its code never constructs them."""
 Scope = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 
@@ -73,7 +75,8 @@ class Sources:
         return cls(service, {name: ast.parse(text) for name, text in texts.items()})
 
     def published(self) -> set[type[Event]]:
-        return {BY_NAME[name] for call in self._calls if (name := _constructed(call)) is not None}
+        constructed = {name for call in self._calls if (name := _constructed(call)) is not None}
+        return {BY_NAME[name] for name in constructed | _AGAIN.get(self.service, frozenset())}
 
     def read(self) -> set[type[Event]]:
         found: set[type[Event]] = set()

@@ -87,6 +87,8 @@ def test_printed_settings_show_no_secret(name: str) -> None:
         if SECRET_NAME.search(each)
     }
     assert given
+    if "kafka_password" in given:
+        given |= {"kafka_security": "SASL_SSL", "kafka_username": "u"}
     settings = kind(**given)
     assert secret in str(settings.model_dump())
     assert secret not in f"{settings!r} {settings}"

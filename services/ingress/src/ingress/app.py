@@ -166,7 +166,7 @@ def build(settings: IngressSettings) -> FastAPI:
         [
             tracing,
             kafka,
-            PostgresComponent(engine, "ingress"),
+            PostgresComponent(engine, "ingress", migrates=settings.database_migrate),
             packages,
             states,
             media,

@@ -113,7 +113,7 @@ def build(settings: PacerSettings) -> FastAPI:
         GROUP,
         [
             tracing,
-            PostgresComponent(engine, GROUP),
+            PostgresComponent(engine, GROUP, migrates=settings.database_migrate),
             *(packages, states, freshness, offset_store, progress),
             KafkaComponent(broker, settings, consumers),
             *(relay_loop, release_loop, consent_loop, stopper_loop, eraser.loop),

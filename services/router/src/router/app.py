@@ -112,8 +112,8 @@ def build(settings: RouterSettings) -> FastAPI:
         "router",
         [
             tracing,
-            PostgresComponent(open_engine, "router", "postgres of the open lane"),
-            PostgresComponent(reply_engine, "router", "postgres of the reply lane"),
+            PostgresComponent(open_engine, "router", "postgres of the open lane", migrates=settings.database_migrate),
+            PostgresComponent(reply_engine, "router", "postgres of the reply lane", migrates=False),
             *(packages, states, paces, deduplicator, progress),
             _retention_loop(settings, open_engine, clock, packages),
             eraser.loop,

@@ -163,7 +163,7 @@ def build(settings: SenderSettings) -> FastAPI:
             packages,
             check_client,
             registration,
-            PostgresComponent(engine, SERVICE, "postgres of the gateways"),
+            PostgresComponent(engine, SERVICE, "postgres of the gateways", migrates=settings.database_migrate),
             media_store,
             *build_lane(context, "reply", settings.sender_reply_concurrency, group_seconds=0),
             *build_lane(context, "open", settings.sender_open_concurrency, settings.sender_group_seconds),
@@ -254,7 +254,7 @@ def build_lane(context: LaneContext, lane: events.Lane, limit: int, group_second
         consumer.subscribe(broker, settings, gathering=GATHERING[lane])
 
     return [
-        PostgresComponent(engine, SERVICE, f"postgres of the {lane} lane"),
+        PostgresComponent(engine, SERVICE, f"postgres of the {lane} lane", migrates=settings.database_migrate),
         offsets,
         *([progress] if lane == "open" else []),
         KafkaComponent(producer, settings, name=f"producer of the {lane} lane", writes=WRITES[lane]),

@@ -99,7 +99,7 @@ def build(settings: StatsSettings) -> FastAPI:
     kafka = KafkaComponent(broker, settings, consumers)
 
     components = [
-        PostgresComponent(engine, "stats", others=[exports_engine]),
+        PostgresComponent(engine, "stats", others=[exports_engine], migrates=settings.database_migrate),
         packages,
         states,
         alerts,

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,13 +9,13 @@ from typing import Any
 import structlog
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
-from faststream.security import BaseSecurity, SASLPlaintext
 
 from spreader.clock import Now
 from spreader.contract.events import PARTITIONS, Event
+from spreader.kafka.access.connection import broker_security, connection_arguments
 from spreader.kafka.broker import Broker, survive_broken_connections
 from spreader.kafka.bus import (
     PublishFailed,
@@ -46,35 +45,10 @@ PUBLISH_SECONDS = 30.0
 TRIAL_CLUSTER = "trial-"  # the id of an in-memory cluster begins with this (see Settings.kafka_alone)
 
 
-def _security(settings: Settings) -> BaseSecurity | None:
-    if settings.kafka_security == "PLAINTEXT":
-        return None
-    context = ssl.create_default_context(cafile=settings.kafka_ca_file) if "SSL" in settings.kafka_security else None
-    if settings.kafka_security.startswith("SASL"):
-        return SASLPlaintext(
-            username=settings.kafka_username or "",
-            password=settings.kafka_password or "",
-            ssl_context=context,
-            use_ssl=context is not None,
-        )
-    return BaseSecurity(ssl_context=context, use_ssl=True)
-
-
 def client_arguments(settings: Settings) -> dict[str, Any]:
     """Connection arguments for an aiokafka client that is used without FastStream."""
     survive_broken_connections()
-    arguments: dict[str, Any] = {
-        "bootstrap_servers": settings.kafka_bootstrap_servers,
-        "security_protocol": settings.kafka_security,
-        "request_timeout_ms": REQUEST_TIMEOUT_MS,
-    }
-    if "SSL" in settings.kafka_security:
-        arguments["ssl_context"] = ssl.create_default_context(cafile=settings.kafka_ca_file)
-    if settings.kafka_security.startswith("SASL"):
-        arguments["sasl_mechanism"] = "PLAIN"
-        arguments["sasl_plain_username"] = settings.kafka_username
-        arguments["sasl_plain_password"] = settings.kafka_password
-    return arguments
+    return {**connection_arguments(settings), "request_timeout_ms": REQUEST_TIMEOUT_MS}
 
 
 def create_broker(
@@ -89,7 +63,7 @@ def create_broker(
     return Broker(
         settings.kafka_bootstrap_servers,
         client_id=settings.instance or service,
-        security=_security(settings),
+        security=broker_security(settings),
         acks="all",
         enable_idempotence=False,
         linger_ms=0,
@@ -183,6 +157,11 @@ async def partitions_of(settings: Settings, *topics: str) -> list[TopicPartition
     finally:
         await closed(admin.close())
     for topic in described:
+        if topic["error_code"] == TopicAuthorizationFailedError.errno:
+            raise KafkaError(
+                f"this user may not read or write the topic {topic['topic']}: add the ACLs of all services with "
+                "`python -m spreader acls` (docs/connections.md)"
+            )
         if topic["error_code"]:
             raise KafkaError(
                 f"the topic {topic['topic']} does not exist: start the system with `make up`, "

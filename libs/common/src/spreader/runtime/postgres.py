@@ -1,7 +1,8 @@
 """Postgres: engines with time-outs, and which errors are transient."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 from sqlalchemy import NullPool, event, make_url
@@ -9,9 +10,11 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from spreader.connection_faults import secret_in
 from spreader.runtime import timestamps
 from spreader.runtime.bounded_connection import COMMAND_SECONDS, BoundedConnection
 from spreader.settings import Settings
+from spreader.tls import tls_context
 
 CONNECT_SECONDS = 5.0
 STATEMENT_MS = 30_000
@@ -28,12 +31,15 @@ GIVEN_UP = ("57014", "55P03", "40")
 MIGRATION_LOCK_MS = 2_000
 """How long a migration waits for the lock of a table. The time is short, because all later statements on the table wait
 behind the migration. It is longer than deadlock_timeout (1 s), because an autovacuum makes room only after that."""
+_SECURED = "spreader_secured"
+"""The option of an engine that keeps how its connections are secured, so that migrations connect in the same way."""
 DATA_CLASSES = ("21", "22", "23", "54")  # cardinality, data, constraint, a row that is too large for an index
 
 
 def create_engine(settings: Settings, service: str, connections: int | None = None) -> AsyncEngine:
     """A connection pool for one service. It connects on first use. `connections`: its size, if not that of the
     settings."""
+    secured = _secured(settings)
     engine = create_async_engine(
         make_url(settings.database_url).set(drivername="postgresql+asyncpg"),
         pool_size=connections or settings.database_connections,
@@ -42,7 +48,9 @@ def create_engine(settings: Settings, service: str, connections: int | None = No
         pool_use_lifo=True,  # few connections do most of the work, with their statements prepared
         pool_pre_ping=False,
         hide_parameters=True,  # errors are logged, so they must not contain phone numbers or messages
+        execution_options={_SECURED: secured},
         connect_args={
+            **secured,
             "connection_class": BoundedConnection,
             "timeout": CONNECT_SECONDS,
             "command_timeout": COMMAND_SECONDS,
@@ -59,6 +67,17 @@ def create_engine(settings: Settings, service: str, connections: int | None = No
     )
     event.listen(engine.sync_engine, "connect", _prepare_connection)
     return engine
+
+
+def _secured(settings: Settings) -> Mapping[str, Any]:
+    """How connections are encrypted, and who they show. asyncpg asks for the password at each new connection."""
+    secured: dict[str, Any] = {}
+    if settings.database_security == "verify-full":
+        files = settings.database_ca_file, settings.database_certificate_file, settings.database_key_file
+        secured["ssl"] = tls_context(*files, "DATABASE")
+    if (file := settings.database_password_file) is not None:
+        secured["password"] = partial(secret_in, file)
+    return secured
 
 
 @asynccontextmanager
@@ -84,6 +103,7 @@ def create_migration_engine(engine: AsyncEngine, service: str) -> AsyncEngine:
         poolclass=NullPool,
         hide_parameters=True,
         connect_args={
+            **engine.get_execution_options().get(_SECURED, {}),
             "timeout": CONNECT_SECONDS,
             "server_settings": {
                 "application_name": f"spreader-{service}-migration",

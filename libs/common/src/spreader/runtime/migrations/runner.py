@@ -62,6 +62,24 @@ async def migrate(engine: AsyncEngine, service: str, report: Report = lambda _: 
         await migrations.dispose()
 
 
+class NotMigrated(Exception):
+    """Somebody else must migrate the schema, because the service is set to leave it as it is."""
+
+
+async def require_migrated(engine: AsyncEngine, service: str) -> None:
+    """Raises NotMigrated if a migration of the schema is missing. It needs no right to change the schema."""
+    migrations = create_migration_engine(engine, service)
+    try:
+        is_done = await _is_done(migrations.execution_options(isolation_level="AUTOCOMMIT"), Scripts.of(service))
+    finally:
+        await migrations.dispose()
+    if not is_done:
+        raise NotMigrated(
+            f"the schema {service} has not its newest version: run `python -m spreader migrate {service}` with the "
+            "role that owns it"
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Scripts:
     """The migrations of a service, in the order in which they run."""
