@@ -105,7 +105,7 @@ class LocalKafka:
         connects, and the connection would stay open.
         """
         await require_listener(self.port)
-        arguments = client_arguments(Settings(kafka_bootstrap_servers=self.bootstrap_servers))
+        arguments = client_arguments(self.client_settings())
         arguments["request_timeout_ms"] = REQUEST_TIMEOUT_MS
         admin = AIOKafkaAdminClient(**arguments)
         consumer = AIOKafkaConsumer(**arguments)
@@ -128,15 +128,26 @@ class LocalKafka:
     def _format(self, data: Path) -> None:
         shutil.rmtree(data, ignore_errors=True)  # left by a first start that was interrupted
         self._write_properties(data)
-        self._tool("format", "--standalone", "-t", cluster_id(), "-c", str(self._properties))
+        self._tool("format", "--standalone", "-t", cluster_id(), "-c", str(self._properties), *self.format_options())
 
     @property
     def _properties(self) -> Path:
         return self.folder / "server.properties"
 
+    def properties(self, data: Path, controller_port: int) -> str:
+        """The broker's settings. Of two lines with one name, Kafka takes the last."""
+        return _SERVER_PROPERTIES.format(host=HOST, port=self.port, controller_port=controller_port, data=data)
+
+    def format_options(self) -> Sequence[str]:
+        """What else Kafka's storage tool writes into a new cluster."""
+        return ()
+
+    def client_settings(self) -> Settings:
+        """Of a client that may do everything."""
+        return Settings(kafka_bootstrap_servers=self.bootstrap_servers)
+
     def _write_properties(self, data: Path) -> None:
-        text = _SERVER_PROPERTIES.format(host=HOST, port=self.port, controller_port=free_port(), data=data)
-        self._properties.write_text(text)
+        self._properties.write_text(self.properties(data, free_port()))
 
     def _tool(self, *arguments: str) -> str:
         command = [*self._java(), "kafka.tools.StorageTool", *arguments]

