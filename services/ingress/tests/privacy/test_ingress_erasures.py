@@ -181,7 +181,7 @@ async def test_all_services_are_told_and_the_erasure_is_done_when_all_have_repor
     assert known["services"]["pacer"] == {"done_at": "2026-06-01T12:00:00Z", "rows": {"pacer.x": 2}}
     assert {row["what"]: row["until"] for row in known["left_to_time"]} == {
         "records in Kafka's topics": "2026-06-09T00:00:00Z",
-        "ids of the person's messages in stats, which the Cloud API makes from the number": "2026-06-16T12:00:00Z",
+        "message ids in stats: the Cloud API makes them from the person's phone number": "2026-06-16T12:00:00Z",
         "your backups, and what WhatsApp and the gateways keep": None,
     }
 

@@ -100,7 +100,7 @@ async def test_a_passkey_is_explained(linker: WahaLinker, server: GatewayServer,
     server.will(at(status))
     progress = await linker.progress(profile_at("waha", server.base_url), "qr", has_code=False)
     assert (progress.session, progress.refused) == ("unlinked", False)
-    assert progress.detail.endswith("Answer it in WAHA's own dashboard")
+    assert progress.detail.endswith("Answer the passkey request in WAHA's own dashboard")
 
 
 FAILURES = [

@@ -36,7 +36,7 @@ async def show(page: LivePage, package_id: str) -> None:
     zone = context.zone(package_id)
     queries = [history_query(package_id, by, zone) for by, _, _ in BY]
     await context.cache.load(*queries)
-    package_head(page, package_id, f"Counted once each, by the clock of {zone}.")
+    package_head(page, package_id, f"A repeated report is not counted again. Times are in the time zone {zone}.")
     page.stale_notices(lambda: context.page_data(queries[1], "history"))
     html(_legend())
     for query, (by, name, mark) in zip(queries, BY, strict=True):

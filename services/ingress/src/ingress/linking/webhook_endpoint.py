@@ -136,7 +136,7 @@ WEBHOOK_EXAMPLE: dict[str, Any] = {
     "received": True,
     "steps": [
         {"name": "session", "ok": True, "detail": "the session is WORKING"},
-        {"name": "set", "ok": True, "detail": "WAHA has taken the address and restarts a running session"},
+        {"name": "set", "ok": True, "detail": "WAHA has set the webhook. It restarts a running session"},
         {"name": "read back", "ok": True, "detail": "WAHA shows the address"},
         {"name": "received", "ok": True, "detail": "the gateway has called the address, with the profile's secret"},
     ],

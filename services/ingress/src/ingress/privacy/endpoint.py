@@ -158,7 +158,7 @@ def erasure_body(erasure: RecordedErasure) -> ErasureBody:
 
 
 RECORDS = "records in Kafka's topics"
-MESSAGE_IDS = "ids of the person's messages in stats, which the Cloud API makes from the number"
+MESSAGE_IDS = "message ids in stats: the Cloud API makes them from the person's phone number"
 BACKUPS = "your backups, and what WhatsApp and the gateways keep"
 ERASE_EXAMPLE: dict[str, Any] = {"keep_suppression": True}
 BEGUN_EXAMPLE: dict[str, Any] = {

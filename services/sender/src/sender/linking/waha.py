@@ -1,7 +1,7 @@
 """WAHA linking: creates, starts and logs out sessions of WAHA, and sets their webhooks.
 
-WAHA has one configuration for each session, and a new one replaces it as a whole. It stops a running session and starts
-it again whenever its configuration is set (`PUT /api/sessions/{session}`).
+WAHA has one configuration for each session, and a new configuration replaces the old one as a whole. Whenever a running
+session gets a configuration (`PUT /api/sessions/{session}`), WAHA stops the session and starts it again.
 """
 
 import base64
@@ -69,7 +69,7 @@ class WahaLinker:
                 return refusal(self._device, outcome)
         session, detail = WAHA.get(status), clean(f"WAHA: the session is {status}")
         if status in _PASSKEYS:
-            return LinkProgress(session, clean(f"{detail}. Answer it in WAHA's own dashboard"))
+            return LinkProgress(session, clean(f"{detail}. Answer the passkey request in WAHA's own dashboard"))
         if status == _SCAN and method == "qr":
             return await self._with_qr(profile, detail)
         if status == _SCAN and method == "code" and not has_code:
@@ -109,7 +109,7 @@ class WahaLinker:
             note = f" without the event {ENGINE_EVENT}, which this version of WAHA refuses"
         if not is_success(outcome):
             return [failed_step("set", outcome)]
-        set_step = Step("set", True, clean(f"WAHA has taken the address{note} and restarts a running session"))
+        set_step = Step("set", True, clean(f"WAHA has set the webhook{note}. It restarts a running session"))
         return [set_step, _read_back(await self._call(profile, "GET", path), url)]
 
     async def _create(self, profile: Profile, webhook_url: str | None) -> CallOutcome:
