@@ -8,12 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spreader.contract.configuration import Gateway, Profile, RestWindow
 from spreader.contract.events import Quality, Quota, SessionState
 from stats.core.closures import Closure
 from stats.core.condition import evaluate
 from stats.core.evidence import AccountStatus, Evidence, PackageBaseline
+from stats.core.evidence_assembly import RawEvidence, assemble_evidence
 from stats.core.health import Pause, health
 from stats.core.limit_factor import LimitFactor
+from stats.core.night import is_night
 from stats.core.risks import risks
 from stats.core.shares import Prior, Share, probability_below
 from stats.core.soft_signs import soft_signs
@@ -157,13 +160,34 @@ SAME, OTHERS = "0123456789abcdef", [f"{number * 0x9E3779B97F4A7C15 % 2**64:016x}
         ({"invalid": Share(2, 19)}, []),
         ({"invalid": Share(3, 20)}, ["invalid_numbers"]),
         ({"invalid": Share(2, 20)}, []),
-        ({"night": Share(3, 10)}, ["night"]),
-        ({"night": Share(2, 10)}, []),
-        ({"night": Share(9, 9)}, []),
+        ({"night": Share(11, 20)}, ["night"]),
+        ({"night": Share(10, 20)}, []),
+        ({"night": Share(19, 19)}, []),
     ],
 )
 def test_which_evidence_is_a_risk(known: dict[str, Any], kinds: list[str]) -> None:
     assert [each.kind for each in risks(Evidence(**known))] == kinds
+
+
+def test_a_day_of_the_default_hours_is_no_risk_wherever_the_recipients_live() -> None:
+    """120 messages are sent evenly over the 20 hours outside the default rest window. Before, recipients whose night
+    the rest window covers were a risk too."""
+    rest = RestWindow()
+    begin = datetime(2026, 3, 1, rest.start.hour, tzinfo=UTC) + timedelta(hours=rest.hours)
+    sent_at = [begin + timedelta(hours=24 - rest.hours) * number / 120 for number in range(120)]
+    for number in ("447911123456", "201001234567", "919812345678", "5215512345678", "61412345678", "81901234567"):
+        night = Share(sum(is_night(number, at) for at in sent_at), len(sent_at))
+        assert (number, risks(Evidence(night=night))) == (number, ())
+
+
+def test_night_is_not_judged_for_a_package_with_quiet_hours() -> None:
+    raw = RawEvidence(lately={"night": 47, "sent_open": 50})
+    gateway = Gateway(driver="simulator", base_url="http://gateway", account="sales")
+    profile = Profile(profile_id="sales", name="Sales", phone="201000000001", gateway=gateway)
+    known = (raw, profile, PackageBaseline(), AccountStatus(), (), None, NOON)
+    (risk,) = risks(assemble_evidence(*known))
+    assert risk.evidence == "47 of 50 messages in 24 h reached people at night (0:00 to 6:00). Turn on quiet hours."
+    assert risks(assemble_evidence(*known, has_quiet_hours=True)) == ()
 
 
 def test_the_factor_is_halved_at_most_once_in_six_hours_and_rises_by_clean_days() -> None:

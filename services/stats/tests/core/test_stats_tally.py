@@ -184,6 +184,6 @@ def test_a_refused_try_counts_by_its_failure_class_and_a_failure_once() -> None:
 
 def test_night_is_decided_by_the_time_zone_of_the_phone_number() -> None:
     """In Cairo it is two hours later than in Greenwich. Replies do not count: the customer is awake."""
-    at_ten_in_cairo = outcome("sent", minute=8 * 60)
-    assert [total(count_outcomes([each], {})).night for each in (outcome("sent"), at_ten_in_cairo)] == [0, 1]
-    assert total(count_outcomes([at_ten_in_cairo.model_copy(update={"lane": "reply"})], {})).night == 0
+    at_ten, at_midnight, at_six = (outcome("sent", minute=hour * 60) for hour in (8, 10, 16))
+    assert [total(count_outcomes([each], {})).night for each in (at_ten, at_midnight, at_six)] == [0, 1, 0]
+    assert total(count_outcomes([at_midnight.model_copy(update={"lane": "reply"})], {})).night == 0

@@ -48,7 +48,8 @@ class Evidence:
     invalid: Share = NONE
     """Of the messages tried in the last 24 hours, the share that went to numbers without WhatsApp."""
     night: Share = NONE
-    """Of the open messages of the last 24 hours, the share that was sent during the recipient's night."""
+    """Of the open messages of the last 24 hours, the share that was sent during the recipient's night. Empty if the
+    package has quiet hours, because these already keep messages away from the night that the operator means."""
     new_contacts: Share = NONE
     """Of the open messages of the last 7 days, the share that went to new contacts."""
     hour_open: int = 0

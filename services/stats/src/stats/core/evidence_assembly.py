@@ -40,6 +40,8 @@ def assemble_evidence(
     closures: Sequence[Closure],
     stuck_after: timedelta | None,
     now: datetime,
+    *,
+    has_quiet_hours: bool = False,
 ) -> Evidence:
     """The evidence of a profile. `stuck_after`: the wall time after which a missing acknowledgement is evidence. None:
     a missing acknowledgement is never evidence."""
@@ -59,7 +61,7 @@ def assemble_evidence(
         answered_before=answered_before,
         failed=Share(faults, sent + faults),
         invalid=Share(invalid, sent + invalid),
-        night=_share(lately, "night", "sent_open"),
+        night=NONE if has_quiet_hours else _share(lately, "night", "sent_open"),
         new_contacts=_share(lately, "new_contacts", "sent_open") + _share(before, "new_contacts", "sent_open"),
         hour_open=lately.get("sent_open_last_hour", 0),
         per_day=profile.limits.per_day,

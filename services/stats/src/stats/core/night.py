@@ -7,11 +7,10 @@ from spreader.phone.time_zone import zone_of
 PREFIX_DIGITS = 7
 """The leading digits that locate a number: country, area or operator. The others identify the subscriber."""
 SAMPLE_SUBSCRIBER = "23456789"
-BEGINS_HOUR, ENDS_HOUR = 22, 7
+ENDS_HOUR = 6
 
 
 def is_night(recipient: str, at: datetime) -> bool:
-    """Whether it is between 22:00 and 7:00 for the recipient."""
+    """Whether it is between 0:00 and 6:00 for the recipient."""
     prefix, rest = recipient[:PREFIX_DIGITS], len(recipient) - PREFIX_DIGITS
-    hour = at.astimezone(zone_of(prefix + SAMPLE_SUBSCRIBER[: max(rest, 0)])).hour
-    return hour >= BEGINS_HOUR or hour < ENDS_HOUR
+    return at.astimezone(zone_of(prefix + SAMPLE_SUBSCRIBER[: max(rest, 0)])).hour < ENDS_HOUR

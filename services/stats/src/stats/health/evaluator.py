@@ -181,6 +181,7 @@ class Evaluator:
         accounts = await account_statuses(connection, added_at)
         closures = await recent_closures(connection, added_at, now)
         can_detect_stuck = self.can_detect_stuck()
+        quiet = {each.package_id for each in self.config.packages() if each.recipient_quiet_hours is not None}
         return {
             name: assemble_evidence(
                 raw[name],
@@ -190,6 +191,7 @@ class Evaluator:
                 closures.get(name, ()),
                 STUCK_AFTER if can_detect_stuck and profile.gateway.driver != "simulator" else None,
                 now,
+                has_quiet_hours=packages[name] in quiet,
             )
             for name, profile in profiles.items()
         }
