@@ -195,3 +195,13 @@ VALUES ('one', 'reader', 9, 4, now() - interval '181 days'), ('one', 'reader', 1
         contacts = await connection.execute(text("SELECT recipient FROM pacer.contact ORDER BY 1"))
         assert contacts.scalars().all() == ["released", "wrote"]
         assert (await connection.execute(text("SELECT hour FROM pacer.habit"))).scalars().all() == [10]
+
+
+async def test_a_pause_is_named_also_by_deliveries_behind_others(pacer: Pacer) -> None:
+    """Red before: the second delivery of a paused package only said that others were ahead of it."""
+    await pacer.hold(assigned(3))
+    pacer.config.configure(package().model_copy(update={"paused": True}))
+    third = assigned(3).deliveries[2].delivery_id
+    explanation = members(await pacer.explainer.delivery(third))
+    assert (explanation["bound"], explanation["ahead"], explanation["next_release"]) == ("package paused", 2, None)
+    assert explanation["why"] == "The package is paused. Resume it to go on."

@@ -116,7 +116,8 @@ class PackageForecastView(BaseModel):
     completion: datetime | None
     """None: a profile with deliveries is stopped or too slow to finish, or there are no deliveries."""
     binds: str
-    """The bound that holds most of the deliveries. Empty: no bound holds them."""
+    """The bound whose lifting would bring the completion forward most. If no single bound would, it is the bound that
+    holds most of the deliveries. Empty: no bound holds them."""
     counted_until: datetime | None
     simulated: int
     profiles: Mapping[str, ProfileForecastView]

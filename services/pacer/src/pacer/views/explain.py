@@ -37,6 +37,8 @@ from spreader.contract.bounds import Bound
 from spreader.contract.configuration import Package
 from spreader.runtime.rows import fetched
 
+STOPS = frozenset({Bound.PACKAGE_PAUSED, Bound.PROFILE_PAUSED, Bound.OPEN_LANE_BLOCKED, Bound.CONFIGURATION_STALE})
+"""The bounds that an operator or Kafka must end."""
 AHEAD_COUNTED_MAX = 10_000
 WAITING_COUNTED_MAX = 100_000
 PROFILES_A_TURN = 50
@@ -242,7 +244,7 @@ def _explanation(
     next_release = None if decision is None else _next_release(decision, rules, now)
     if rules is None and delivery.state == "held":
         next_release = _bounded(None, Bound.CONFIGURATION_STALE, {}, None)
-    if delivery.ahead and decision is not None and not _is_own_bound(decision):
+    if delivery.ahead and decision is not None and not (_is_own_bound(decision) or _is_stop(decision)):
         bounds = decision.bounds if isinstance(decision, Wait) else {}
         next_release = _bounded(None, DELIVERIES_AHEAD, {**bounds, DELIVERIES_AHEAD: None}, rules)
     return _paced(delivery) if next_release is None else {**_paced(delivery), **next_release}
@@ -272,6 +274,12 @@ def _paced(delivery: views.DeliveryView) -> PacedDelivery:
 def _is_own_bound(decision: Decision) -> bool:
     """Whether the delivery's own schedule or its recipient binds, and not a bound of the whole queue."""
     return isinstance(decision, Wait) and decision.bound in {Bound.DELIVERY, *RECIPIENT_BOUNDS}
+
+
+def _is_stop(decision: Decision) -> bool:
+    """Whether the whole queue stands still until an event, such as the end of a pause. Then it does not matter how many
+    deliveries are ahead."""
+    return isinstance(decision, Wait) and decision.until is None and decision.bound in STOPS
 
 
 async def _at_gateway(connection: AsyncConnection, package_id: str) -> int:

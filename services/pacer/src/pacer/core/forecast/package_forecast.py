@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from pacer.core.forecast.extrapolation import Curve, even_curve, hour_of, scaled_curve
+from pacer.core.forecast.lifting import lifted
 from pacer.core.forecast.long_run import LongRun
-from pacer.core.forecast.plan import STEPS_OF_PREVIEW, ForecastPlan, QueueLoad, plan_forecast
+from pacer.core.forecast.plan import STEPS_OF_LIFTED, STEPS_OF_PREVIEW, ForecastPlan, QueueLoad, plan_forecast
 from pacer.core.forecast.queue_snapshot import QueueSnapshot
 from pacer.core.forecast.tally import ReleaseTally, fixed_position, simulated_profile
 from pacer.core.limits import DAY
@@ -22,6 +23,8 @@ own limit is full, each release takes a look at every profile."""
 HORIZON = timedelta(days=400)
 """How far a simulation and the curve go."""
 EXTRAPOLATED_MAX = timedelta(days=36_500)
+HELP_MIN = 0.1
+"""A bound counts as decisive only if its lifting saves at least this share of the time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,8 @@ class PackageForecast:
     whole curve is simulated."""
     simulated: int
     """How many releases were simulated."""
+    decisive: str = ""
+    """The bound whose lifting would bring the completion forward most. Empty: no bound would, or nobody asked."""
 
     @property
     def completion(self) -> datetime | None:
@@ -56,7 +61,9 @@ class PackageForecast:
 
     @property
     def binds(self) -> str:
-        """The bound that most deliveries wait for. Empty: they wait for no bound."""
+        """The decisive bound. If there is none, the bound that most deliveries wait for. Empty: they wait for none."""
+        if self.decisive:
+            return self.decisive
         held = Counter[str]()
         for profile in self.profiles.values():
             if profile.binds:  # empty if all its deliveries are gone
@@ -101,7 +108,35 @@ class ForecastTask:
             _by_hour(curves) if self.with_curve else {},
             self._counted_until(tallies, simulation),
             sum(tally.count for tally in tallies),
+            self._decisive(forecasts) if self.with_curve else "",
         )
+
+    def _decisive(self, forecasts: Mapping[str, ProfileForecast]) -> str:
+        """The bound whose lifting brings the end of the last profile forward most. Each bound is lifted alone, and the
+        profile is simulated again for a few releases."""
+        last = max(
+            (each for each in self.snapshots if forecasts[each.profile_id].completion is not None),
+            key=lambda each: forecasts[each.profile_id].completion or self.now,
+            default=None,
+        )
+        end = None if last is None else self._end_of(last)
+        if last is None or end is None:
+            return ""
+        ends = {Bound.PACKAGE_DAY_LIMIT: replace(self, per_day=None)._end_of(last)} if self.per_day else {}
+        for bound in Bound:
+            if (rules := lifted(last.rules, bound)) is not None:
+                ends[bound] = self._end_of(replace(last, rules=rules))
+        sooner = {bound: end - each for bound, each in ends.items() if each is not None}
+        best = max(sooner, key=lambda bound: sooner[bound], default=None)
+        return best if best is not None and sooner[best] > HELP_MIN * (end - self.now) else ""
+
+    def _end_of(self, snapshot: QueueSnapshot) -> datetime | None:
+        """When this profile is done. Only this profile is simulated. It gets its part of the package's own limit."""
+        others = (load.profile_id for load in self.loads if load.forecast_waiting and load.stopped is None)
+        like = {each: snapshot.profile_id for each in others if each != snapshot.profile_id}
+        plan = ForecastPlan({snapshot.profile_id: min(snapshot.load.waiting, STEPS_OF_LIFTED)}, like)
+        task = replace(self, plan=plan, snapshots=[snapshot], with_curve=False)
+        return task.forecast().profiles[snapshot.profile_id].completion
 
     def _simulate(self) -> tuple[list[ReleaseTally], Simulation]:
         numbers = {load.profile_id: number for number, load in enumerate(self.loads)}
