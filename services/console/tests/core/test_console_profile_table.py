@@ -69,6 +69,7 @@ LIMITED, BLOCKED = LaneState(state="limited"), LaneState(state="blocked", cause=
         ((False, False), state(1), None, "● Available"),
         ((False, False), state(1, day=1), None, "● Active"),
         ((False, False), state(1, hour=49, day=499), None, "● Active"),
+        ((False, False), state(1, hour=9), pace(1, 9, bound="rest window"), "○ Resting"),
         ((False, False), state(1, hour=50, day=50), None, "○ Limit reached"),
         ((False, False), state(1, hour=0, day=500), None, "○ Limit reached"),
         ((False, False), state(1, hour=10), pace(1, 10, 10), "○ Limit reached"),
@@ -95,7 +96,7 @@ def test_counts_of_the_pacer_replace_those_of_the_stats() -> None:
 def test_a_row_says_what_the_next_release_waits_for() -> None:
     waiting = pace(1, next_release=NOON, why="The gap is not over.", held=3)
     row = only(rows(package(), [profile(1)], {}, {"p1": waiting}))
-    assert (row.waits_for, row.why, row.held) == ("its gap", "The gap is not over.", 3)
+    assert (row.waits_for, row.why, row.held) == ("time between messages", "The gap is not over.", 3)
     assert only(rows(package(), [profile(1)], {}, {"p1": pace(1, stopped="paused")})).waits_for == "paused"
     assert only(rows(package(), [profile(1)], {}, {})).waits_for == "not known"
 
@@ -103,7 +104,7 @@ def test_a_row_says_what_the_next_release_waits_for() -> None:
 def test_a_closed_reply_lane_is_shown_beside_the_open_one() -> None:
     row = only(rows(package(), [profile(1)], {"p1": state(1, reply=BLOCKED)}, {}))
     assert row.reply is not None
-    assert (row.reply.text, row.reply.why) == ("○ Replies blocked", "463: no new chats")
+    assert (row.reply.text, row.reply.why) == ("○ Replies blocked", "463: no new chats.")
 
 
 @pytest.mark.parametrize(
@@ -136,7 +137,7 @@ def test_a_package_as_a_card() -> None:
 
 
 def page_data(answer: LastAnswer[Any]) -> PageData:
-    return PageData("The stats give", "figures", answer)
+    return PageData("Statistics", "figures", answer)
 
 
 @pytest.mark.parametrize(
@@ -145,13 +146,13 @@ def page_data(answer: LastAnswer[Any]) -> PageData:
         (LastAnswer(None), 60, ()),  # the first request is still running
         (LastAnswer(1, NOON), 5, ()),
         (LastAnswer(1, NOON, "it cannot be reached"), 5, ()),  # one failed request does not make the data stale
-        (LastAnswer(1, NOON), 12, ("The stats give no answer (nothing heard): the figures below are 12 s old.",)),
+        (LastAnswer(1, NOON), 12, ("Statistics unavailable. The figures are 12 s old; sending continues.",)),
         (LastAnswer(1, NOON, "it answered 503"), 90,
-         ("The stats give no answer (it answered 503): the figures below are 1 min 30 s old.",)),
+         ("Statistics unavailable. The figures are 1 min 30 s old; sending continues.",)),
         (LastAnswer(None).failed("it cannot be reached"), 0,
-         ("The stats give no answer (it cannot be reached): no figures yet.",)),
+         ("Statistics unavailable. The figures cannot be shown yet; sending continues.",)),
         (LastAnswer(1, NOON).failed("there is no such package.", True), 0,
-         ("The stats give a refusal: there is no such package.",)),
+         ("There is no such package.",)),
     ],
 )  # fmt: skip
 def test_stale_or_missing_data_has_a_notice(answer: LastAnswer[Any], later: int, sentences: tuple[str, ...]) -> None:

@@ -9,7 +9,7 @@ from console.core import draft, formats
 from console.core.api_models import ApiChange
 from console.core.setting_texts import SettingField
 
-SOMEBODY = "somebody with the API key"
+SOMEBODY = "Somebody without a name (API key)"
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ FOLLOW_PACKAGE = "package"
 
 
 class InvalidValue(ValueError):
-    """The typed text is not a valid value of the field. The message says what a valid value looks like."""
+    """The typed text is not a valid value of the field. The message says what to enter instead."""
 
 
 def value_at(document: Mapping[str, Any], pointer: str) -> Any:
@@ -63,7 +63,7 @@ def parse(field: SettingField, typed: Any) -> Any:
         case "switch" | "choice":
             return typed
         case "number":
-            return _number(typed)
+            return _in_range(field, _number(typed))
         case "own_limit":
             return _own_limit(field, str(typed or "").strip())
         case "windows":
@@ -77,7 +77,7 @@ def parse(field: SettingField, typed: Any) -> Any:
         case "country":
             return str(typed or "").strip().upper() or None
         case "text" | "time" | "zone":
-            return str(typed or "").strip()
+            return _text(field, str(typed or "").strip())
 
 
 def format_value(field: SettingField, value: Any) -> Any:
@@ -164,7 +164,7 @@ def _put(result: dict[str, Any], pointer: str, value: Any) -> None:
 def _phone(typed: str) -> str:
     found = read_number(typed)
     if isinstance(found, NoNumber):
-        raise InvalidValue(f"a phone number, such as 201001234567: {found.reason}")
+        raise InvalidValue(f"Enter a phone number, such as 201001234567: {found.reason}.")
     return found
 
 
@@ -175,7 +175,41 @@ def _number(typed: Any) -> int | float | None:
         number = float(str(typed).replace("\u202f", "").replace(" ", ""))
         return int(number) if number == int(number) else number
     except (ValueError, OverflowError):  # `int` does not take "nan" and "inf"
-        raise InvalidValue("a number, such as 20") from None
+        raise InvalidValue("Enter a number, such as 20.") from None
+
+
+def _in_range(field: SettingField, number: int | float | None) -> int | float | None:
+    if number is None:
+        if not field.empty:
+            raise InvalidValue("Enter a number.")
+        return None
+    low, high = field.low, field.high
+    if (low is not None and number < low) or (high is not None and number > high):
+        span = f"from {formats.plain(low or 0)} to {formats.plain(high)}" if high is not None else f"of at least {low}"
+        raise InvalidValue(f"Enter a number {span}.")
+    return number
+
+
+def _text(field: SettingField, typed: str) -> str:
+    if not typed and not field.empty:
+        raise InvalidValue("Enter a name." if field.pointer == "/name" else "Choose a value.")
+    return typed
+
+
+def contradictions(fields: tuple[SettingField, ...], before: Values, now: Values) -> dict[str, str]:
+    """The changed values that contradict others, with what is wrong. A limit over the limit of a longer span would
+    never take effect. Values that were stored before are left alone, unless the operator changes one of them."""
+    labels = {field.pointer: field.label for field in fields}
+    found: dict[str, str] = {}
+    for group in ("/profile_limits", "/limits"):
+        spans = [f"{group}/{name}" for name in ("per_hour", "per_3_hours", "per_day")]
+        for short, long in ((spans[0], spans[1]), (spans[1], spans[2]), (spans[0], spans[2])):
+            less, more = now.get(short), now.get(long)
+            if isinstance(less, int | float) and isinstance(more, int | float) and less > more:
+                for pointer in (short, long):
+                    if now[pointer] != before[pointer]:
+                        found[pointer] = f"“{labels[short]}” is over “{labels[long]}”: it would never take effect."
+    return found
 
 
 def _own_limit(field: SettingField, typed: str) -> Any:
@@ -184,20 +218,27 @@ def _own_limit(field: SettingField, typed: str) -> Any:
     if field.null and typed.casefold() == NO_LIMIT:
         return None
     try:
-        return _number(typed)
+        number = _number(typed)
     except InvalidValue:
-        raise InvalidValue(f"a number, such as 20, or `{NO_LIMIT}`" if field.null else "a number, such as 20") from None
+        words = f"Enter a number, such as 20, or `{NO_LIMIT}`." if field.null else "Enter a number, such as 20."
+        raise InvalidValue(words) from None
+    return _in_range(field, number)
 
 
 def _window(text: str) -> dict[str, str]:
     start, dash, end = text.strip().replace("–", "-").partition("-")
     if not dash:
-        raise InvalidValue("hours look like 08:00-12:00, with commas between")
-    return {"start": _time(start), "end": _time(end)}
+        raise InvalidValue("Enter hours that look like 08:00-12:00, with commas between.")
+    window = {"start": _time(start), "end": _time(end)}
+    if window["end"] <= window["start"] and ":" not in text:
+        raise InvalidValue(
+            "These hours end before they begin. Enter them as 09:00-17:00; over midnight they look like 21:00-05:00."
+        )
+    return window
 
 
 def _time(text: str) -> str:
     hour, _, minute = text.strip().partition(":")
-    if not (hour.isdecimal() and (minute or "0").isdecimal()):
-        raise InvalidValue("a time looks like 08:00")
+    if not (hour.isdecimal() and (minute or "0").isdecimal()) or int(hour) > 23 or int(minute or 0) > 59:
+        raise InvalidValue("Enter times that look like 08:00.")
     return f"{int(hour):02}:{int(minute or 0):02}"

@@ -38,7 +38,7 @@ def _card(package: ApiPackage, figures: ApiPackageFigures | None, queue: ApiQueu
     return PackageCard(
         package_id=package.package_id,
         name=package.name,
-        about=f"{formats.plural(count, 'profile')} · {package.distribution.replace('_', ' ')} · {package.timezone}",
+        about=f"{formats.plural(count, 'phone')} · {package.distribution.replace('_', ' ')} · {package.timezone}",
         status=_status(package, figures),
         bars=_bars(package, figures, queue),
         held=queue.held if queue else None,
@@ -69,16 +69,16 @@ def _bars(package: ApiPackage, figures: ApiPackageFigures | None, queue: ApiQueu
 
 def _status(package: ApiPackage, figures: ApiPackageFigures | None) -> Status:
     if package.paused:
-        return Status("Paused", "off", "Nothing opens a conversation until the package is resumed.")
+        return Status("Paused", "off", "It sends no campaign messages until it is resumed.")
     if not package.profile_ids:
-        return Status("No profiles", "warn", "Add a profile: there is no account to send from.")
+        return Status("No phones", "warn", "Add a phone to send from.")
     profiles = figures.profiles if figures else {}
     blocked, limited = profiles.get("blocked", 0), profiles.get("limited", 0)
     if blocked:
         word = f"{blocked} of {len(package.profile_ids)} blocked"
-        return Status(word, "bad", "Blocked profiles open no conversation; replies may go on.")
+        return Status(word, "bad", "Blocked phones send no campaign messages. Replies may go on.")
     if limited:
-        return Status(f"{limited} limited", "warn", "They open fewer conversations than their limits allow.")
+        return Status(f"{limited} limited", "warn", "Their limits are lowered automatically.")
     if not profiles.get("ok"):
-        return Status("Unknown", "unknown", "The stats have not said how its profiles fare.")
-    return Status("Active", "good", "All its profiles may send.")
+        return Status("Unknown", "unknown", "Its figures have not arrived yet.")
+    return Status("Active", "good", "All its phones may send.")

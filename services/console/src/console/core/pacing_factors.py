@@ -39,7 +39,11 @@ def _of_gap(pace: ApiPace, factors: ApiGapFactors, rush_over: int) -> tuple[GapF
         return ()
     low, high = formats.span(factors.gap_min_seconds), formats.span(factors.gap_max_seconds)
     return (
-        GapFactor("Base", formats.span(factors.base_seconds), "The usual gap: from the limits, or your own range."),
+        GapFactor(
+            "Base",
+            formats.span(factors.base_seconds),
+            "The usual time between messages: from the limits, or your own range.",
+        ),
         GapFactor("Pressure", formats.times(factors.pressure), _pressure(pace, factors, rush_over)),
         GapFactor("Tempo", formats.times(factors.tempo), _tempo(factors)),
         GapFactor(
@@ -48,14 +52,14 @@ def _of_gap(pace: ApiPace, factors: ApiGapFactors, rush_over: int) -> tuple[GapF
             "Base × pressure × tempo, and never so short that an hour's "
             "messages would go in less than three quarters of it.",
         ),
-        GapFactor("Spread", formats.share(factors.spread), "How far its gaps lie around the mean: its own, and kept."),
-        GapFactor("Range", f"{low} – {high}", "The next gap lies in here."),
+        GapFactor("Spread", formats.share(factors.spread), "How much the times differ. Each phone has its own value."),
+        GapFactor("Range", f"{low} – {high}", "The next message is sent this long after the last one."),
         GapFactor("Position", formats.share(factors.position), "Where in the range; drawn anew for each message."),
         GapFactor(
             "Slack",
             formats.span(factors.slack_seconds),
             "Held by a limit, it goes so much later than there is room "
-            "again: drawn with the position, so that no day repeats the one before.",
+            "again: drawn with the position, so that no day repeats the day before.",
         ),
     )
 
@@ -63,10 +67,10 @@ def _of_gap(pace: ApiPace, factors: ApiGapFactors, rush_over: int) -> tuple[GapF
 def _pressure(pace: ApiPace, factors: ApiGapFactors, rush_over: int) -> str:
     due = f"over {pace.due - 1}" if pace.due_counted_to and pace.due >= pace.due_counted_to else str(pace.due)
     if (factors.pressure or 1) > 1:
-        return f"Rush: {due} wait, more than {rush_over}. Gaps are longer, so that a full queue makes no burst."
+        return f"Long queue: {due} wait, more than {rush_over}. It slows down, so that a full queue makes no burst."
     if (factors.pressure or 1) < 1:
-        return f"Calm: {due} wait, fewer than {rush_over}. Gaps are shorter."
-    return f"Exactly {rush_over} wait: neither rush nor calm."
+        return f"Short queue: {due} wait, fewer than {rush_over}. It sends faster."
+    return f"Exactly {rush_over} wait: neither slower nor faster."
 
 
 def _tempo(factors: ApiGapFactors) -> str:
@@ -80,8 +84,8 @@ def _tempo(factors: ApiGapFactors) -> str:
 
 def _limit_factor(factors: ApiGapFactors) -> str:
     if factors.limit_factor >= 1:
-        return "All of the limits: nothing speaks against it."
-    return "Limits are lowered by themselves, since the profile showed signs of trouble; they come back day by day."
+        return "All of the limits."
+    return "Limits halved automatically after signs of trouble. They come back day by day."
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +99,13 @@ class Rush:
 def rush(queue: ApiQueue) -> Rush:
     if queue.profiles_in_rush:
         words = (
-            f"{formats.plural(queue.profiles_in_rush, 'profile')} in rush: more than {queue.rush_over} wait for each. "
-            "Gaps are doubled there until the queue is short again."
+            f"{formats.plural(queue.profiles_in_rush, 'phone')} slowed down (long queue): more than {queue.rush_over} "
+            "messages are due. The time between messages is doubled there until the queue is short again."
         )
         return Rush(True, words)
     if queue.held:
-        return Rush(False, f"No rush: no profile has more than {queue.rush_over} that are due.")
-    return Rush(False, "Nothing waits.")
+        return Rush(False, f"No phone is slowed down: none has more than {queue.rush_over} messages due.")
+    return Rush(False, "No messages waiting.")
 
 
 def effects(queue: ApiQueue | None) -> dict[str, str]:
@@ -111,14 +115,14 @@ def effects(queue: ApiQueue | None) -> dict[str, str]:
     known = [pace.factors for pace in queue.profiles if pace.factors is not None]
     texts = {
         **{pointer: _fullest(queue.profiles, name) for pointer, name in _LIMITS.items()},
-        "/limits/concurrent_sends": f"{queue.at_gateway.now} of {queue.at_gateway.max} with the gateway",
-        "/gap/rush_over": f"{formats.plural(queue.profiles_in_rush, 'profile')} in rush",
+        "/limits/concurrent_sends": f"{queue.at_gateway.now} of {queue.at_gateway.max} at the gateway",
+        "/gap/rush_over": f"{formats.plural(queue.profiles_in_rush, 'phone')} slowed down",
         "/gap/rush_factor": _range([factors.pressure for factors in known], formats.times),
         "/gap/calm_factor": _range([factors.pressure for factors in known], formats.times),
         "/gap/tempo_min": _range([factors.tempo for factors in known], formats.times),
         "/gap/tempo_max": _range([factors.tempo for factors in known], formats.times),
         "/gap/slack": _range([factors.slack_seconds for factors in known], formats.span),
-        "/gap/pairs_under": f"{formats.plural(_in_pairs(queue.profiles), 'profile')} two at a time",
+        "/gap/pairs_under": f"{formats.plural(_in_pairs(queue.profiles), 'phone')} two at a time",
         "/gap/spread": _range([factors.spread for factors in known], formats.share),
         "/gap/min_seconds": _range([factors.gap_min_seconds for factors in known], formats.span),
         "/gap/max_seconds": _range([factors.gap_max_seconds for factors in known], formats.span),
@@ -147,7 +151,7 @@ def _fullest(paces: Sequence[ApiPace], name: str) -> str:
         return ""
     most, limit = max(used, key=lambda pair: pair[0])
     of = "" if limit is None else f" of {formats.count(limit)} in force"
-    return f"the fullest profile has used {formats.count(most)}{of}"
+    return f"the fullest phone has used {formats.count(most)}{of}"
 
 
 def _range(optional: Sequence[float | None], shown: Callable[[float], str]) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 PROFILES_SHOWN = 200
-STATES: Mapping[str, str] = {"": "every state", "ok": "open", "limited": "limited", "blocked": "blocked"}
+STATES: Mapping[str, str] = {"": "Every status", "ok": "Working", "limited": "Limited", "blocked": "Blocked"}
 """The filters of the open lane's state, and their names on the page."""
 
 

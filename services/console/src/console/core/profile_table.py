@@ -11,6 +11,7 @@ from typing import Literal
 from console.core import formats
 from console.core.api_models import ApiPackage, ApiProfile
 from console.core.queue import ApiPace
+from console.core.words.causes import cause
 from spreader.contract.events import Health, LaneState, ProfileState
 
 Tone = Literal["good", "full", "warn", "off", "bad", "unknown"]
@@ -28,15 +29,30 @@ page.
 """
 
 BOUNDS: Mapping[str, str] = {
-    "gap": "its gap",
-    "hour limit": "the hourly limit",
-    "3 hours limit": "the 3-hour limit",
-    "day limit": "the daily limit",
-    "day limit in pairs": "the daily limit, two at a time",
-    "new contacts limit": "the limit of new contacts",
-    "unanswered budget": "the budget of unanswered people",
-    "quarter-of-day limit": "the hourly limit of a quarter of the daily limit",
+    "gap": "time between messages",
+    "hour limit": "limit per hour",
+    "3 hours limit": "limit per 3 hours",
+    "day limit": "limit per day",
+    "day limit in pairs": "limit per day, two at a time",
+    "package day limit": "limit per day of the package",
+    "new contacts limit": "limit of new contacts",
+    "unanswered budget": "limit of unanswered people",
+    "quarter-of-day limit": "a quarter of the day's limit in one hour",
+    "recipient limit": "limit per recipient",
+    "recipient quiet hours": "quiet hours of customers",
+    "rest window": "rest of the phone",
+    "concurrent sends": "limit of concurrent sends",
+    "delivery": "its own schedule",
+    "deliveries ahead": "others ahead of it",
+    "open lane blocked": "campaigns are blocked",
+    "package paused": "the package is paused",
+    "profile paused": "the phone is paused",
+    "message paused": "the campaign is paused",
+    "configuration out of date": "no connection to Kafka",
+    "waiting for a profile": "no phone can send",
+    "nothing waits": "no messages waiting",
 }
+"""What operators call the bounds of the pacer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +101,8 @@ class TableRow:
     reply: Status | None
     """The status of the reply lane. None while the profile may send replies."""
     health: Health | None
+    is_blocked: bool
+    """Whether one of its lanes is blocked."""
     held: int | None
     next_release: datetime | None
     waits_for: str
@@ -136,6 +154,7 @@ def _row(package: ApiPackage, profile: ApiProfile, state: ProfileState | None, p
         status=status(package, profile, state, pace, shown),
         reply=_reply(state),
         health=state.health if state else None,
+        is_blocked=is_blocked(state),
         held=pace.held if pace else None,
         next_release=pace.next_release if pace else None,
         waits_for=waits_for(pace),
@@ -159,34 +178,43 @@ def status(
 ) -> Status:
     """The status of the profile's open lane."""
     if package.paused:
-        return Status("Package paused", "off", "Nothing opens a conversation until the package is resumed.")
+        return Status("Package paused", "off", "It sends no campaign messages until the package is resumed.")
     if profile.paused:
-        return Status("Paused", "off", "This profile opens no conversation until it is resumed.")
+        return Status("Paused", "off", "It sends no campaign messages until it is resumed.")
     if state is None and pace is None:
-        return Status("Unknown", "unknown", "Neither the stats nor the pacer have said how this profile fares.")
+        return Status("Unknown", "unknown", "Its figures have not arrived yet.")
     if state is not None and state.open.state == "blocked":
-        return Status("Blocked", "bad", _cause(state.open, "It opens no conversation now."))
+        return Status("Blocked", "bad", _cause(state.open, "It sends no campaign messages now."))
     full = [bar.text for bar in shown if bar.is_full]
     if full:
-        return Status("Limit reached", "full", f"{', '.join(full)}: the next release waits until a window has room.")
+        return Status("Limit reached", "full", f"{', '.join(full)}. It goes on when the limit has room again.")
     if state is not None and state.open.state == "limited":
-        return Status("Limited", "warn", _cause(state.open, "It opens fewer conversations than its limits allow."))
+        return Status("Limited", "warn", _cause(state.open, "Its limits are lowered automatically."))
+    if pace is not None and pace.bound == "rest window":
+        return Status("Resting", "off", "It is outside its working hours. Replies go on.")
     if not any(bar.used for bar in shown):
-        return Status("Available", "good", "It sent nothing in the last 24 hours, and is free to send.")
+        return Status("Available", "good", "Idle: nothing sent in 24 h.")
     return Status("Active", "good", "It sent in the last 24 hours, and has room for more.")
 
 
 def _reply(state: ProfileState | None) -> Status | None:
     if state is None or state.reply.state == "ok":
         return None
-    return Status("Replies blocked", "bad", _cause(state.reply, "It cannot answer customers now."))
+    return Status("Replies blocked", "bad", _cause(state.reply, "It cannot send replies now."))
 
 
 def _cause(lane: LaneState, otherwise: str) -> str:
-    return lane.cause or otherwise
+    return cause(lane.cause) if lane.cause else otherwise
 
 
-def health_tone(health: Health | None) -> Tone:
+def is_blocked(state: ProfileState | None) -> bool:
+    return state is not None and "blocked" in (state.open.state, state.reply.state)
+
+
+def health_tone(health: Health | None, blocked: bool = False) -> Tone:
+    """The colour of a health score. A blocked profile is never green, however good its score was before."""
     if health is None:
         return "unknown"
+    if blocked:
+        return "bad"
     return "good" if health.band == "good" else "warn" if health.band == "warning" else "bad"

@@ -83,7 +83,7 @@ def missing_outcomes(queue: ApiQueue | None) -> str | None:
     if queue is None or not queue.at_gateway.without_outcome:
         return None
     slots = queue.at_gateway
-    stops = " No other open message is sent until one of them has an outcome." if slots.now >= slots.max else ""
+    stops = " No other campaign message is sent until one of them has an outcome." if slots.now >= slots.max else ""
     deliveries = "1 delivery has" if slots.without_outcome == 1 else f"{slots.without_outcome} deliveries have"
     return (
         f"{deliveries} had no outcome for 5 minutes, and are still counted as being at the gateway.{stops} "

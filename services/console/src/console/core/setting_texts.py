@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
+from types import MappingProxyType
 from typing import Any, Literal
 
 SettingKind = Literal[
@@ -62,6 +63,8 @@ class SettingField:
     """What null means for a profile's own limit. Empty if the limit may not be null."""
     only_with: str = ""
     """The pointer of the switch that must be on for this setting to apply. Empty if there is no such switch."""
+    advanced: bool = False
+    """Whether the form folds the setting away. Few operators need such a setting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,19 +93,21 @@ def fields(groups: tuple[SettingGroup, ...]) -> tuple[SettingField, ...]:
     return tuple(field for group in groups for field in group.fields)
 
 
-def label(pointer: str) -> str:
+def label(pointer: str, names: Mapping[str, str] = MappingProxyType({})) -> str:
     """The name that the history of changes shows for a setting.
 
-    It is the label of the setting's field. A setting without a field gets its pointer in words.
+    It is the label of the setting's field. A setting without a field gets its pointer in words. `names`: the names of
+    the profiles by id.
     """
     if pointer == "":
         return "The package"
     steps = pointer.split("/", 3)
     if steps[1] == "profiles" and len(steps) == 3:
-        return f"Profile {steps[2]}"
+        return f"Phone {names.get(steps[2], steps[2])}"
     inner = f"/{steps[3]}" if steps[1] == "profiles" else pointer
     labels = {field.pointer: field.label for field in (*fields(profile_groups()), *fields(package_groups()))}
-    return labels.get(inner) or _GATEWAY_LABELS.get(inner) or inner.strip("/").replace("/", " · ").replace("_", " ")
+    name = labels.get(inner) or _GATEWAY_LABELS.get(inner) or inner.strip("/").replace("/", " · ").replace("_", " ")
+    return f"{name} ({names.get(steps[2], steps[2])})" if steps[1] == "profiles" else name
 
 
 def _read() -> dict[str, Any]:

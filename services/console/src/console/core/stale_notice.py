@@ -13,8 +13,8 @@ from console.core.last_answer import LastAnswer
 class PageData:
     """One kind of data on a page.
 
-    `subject` is the begin of the notice, such as `The stats give` in `The stats give no answer`. `name` is what the
-    notice calls the data.
+    `subject` is the begin of the notice, such as `Statistics` in `Statistics unavailable`. `name` is what the notice
+    calls the data.
     """
 
     subject: str
@@ -39,13 +39,15 @@ def notices(data: Iterable[PageData], now: datetime) -> tuple[str, ...]:
 
 
 def _sentence(item: PageData, now: datetime) -> str:
-    error = (item.answer.error or "nothing heard").rstrip(".")
+    error = (item.answer.error or "no answer").rstrip(".")
     if item.answer.is_refused:
-        return f"{item.subject} a refusal: {error}."
-    return f"{item.subject} no answer ({error}): {_age(item, now)}"
+        return f"{error[:1].upper()}{error[1:]}."
+    return f"{item.subject} unavailable. {_age(item, now)}"
 
 
 def _age(item: PageData, now: datetime) -> str:
     if item.answer.received_at is None:
-        return f"no {item.name} yet."
-    return f"the {item.name} below are {formats.span((now - item.answer.received_at).total_seconds())} old."
+        return f"The {item.name} cannot be shown yet; sending continues."
+    return (
+        f"The {item.name} are {formats.span((now - item.answer.received_at).total_seconds())} old; sending continues."
+    )

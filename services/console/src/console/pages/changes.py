@@ -7,11 +7,13 @@ from nicegui import ui
 
 from console.core import formats
 from console.core.api_models import ApiChange, ApiChangeList
+from console.core.conflict import SOMEBODY
 from console.core.markup import join, tag
 from console.core.setting_texts import label
 from console.data.polling_cache import Query
 from console.ui import components
 from console.ui.actions import run_action
+from console.ui.confirm import confirm
 from console.ui.elements import button, html, stack
 from console.ui.live_page import LivePage
 from console.ui.page_context import PACKAGES, profiles_query
@@ -23,15 +25,19 @@ VALUE_CHARACTERS_MAX = 120
 async def show(page: LivePage, package_id: str) -> None:
     context = page.context
     changes = Query("ingress", f"/packages/{package_id}/changes?limit=100", ApiChangeList, interval_seconds=3.0)
-    await context.cache.load(PACKAGES, changes)
-    package_head(page, package_id, "Who changed what, and when. What one change set can be put back by its button.")
+    await context.cache.load(PACKAGES, changes, profiles_query(package_id))
+    package_head(page, package_id, "Who changed what, and when. Undo reverts a change.")
     page.stale_notices(lambda: context.page_data(changes, "changes"))
     content = stack("stack")
     shown: list[ApiChangeList | None] = [None]
 
     async def undo(change: ApiChange) -> None:
+        names = ", ".join(label(item.pointer) for item in change.differences[:4]) or "the change"
+        words = f"This sets back: {names}. It takes effect at once."
+        if not await confirm(f"Undo change {change.number}?", words, "Undo", is_danger=False):
+            return
         path = f"/packages/{package_id}/changes/{change.number}/undo"
-        if await run_action(context, "POST", "ingress", path, success=f"Change {change.number} is taken back."):
+        if await run_action(context, "POST", "ingress", path, success=f"Change {change.number} undone."):
             for query in (changes, PACKAGES, profiles_query(package_id)):
                 context.cache.refresh(query)
 
@@ -50,10 +56,11 @@ async def show(page: LivePage, package_id: str) -> None:
 
 def _build(page: LivePage, package_id: str, change: ApiChange, undo: Any) -> None:
     when = formats.clock(change.at, page.context.zone(package_id), page.context.now())
-    who = change.who or "somebody with the API key"
-    lines = [(label(item.pointer), _value(item.before), _value(item.after)) for item in change.differences]
-    notes = [f"takes back change {change.undoes}"] if change.undoes else []
-    notes += [f"taken back by change {change.undone_by}"] if change.undone_by else []
+    who = change.who or SOMEBODY
+    names = page.context.profile_names(package_id)
+    lines = [(label(item.pointer, names), _value(item.before), _value(item.after)) for item in change.differences]
+    notes = [f"undoes change {change.undoes}"] if change.undoes else []
+    notes += [f"undone by change {change.undone_by}"] if change.undone_by else []
     with stack("card").props(f'data-testid="change-{change.number}"'):
         with ui.element("div").classes("card-head"):
             html(
@@ -68,11 +75,18 @@ def _build(page: LivePage, package_id: str, change: ApiChange, undo: Any) -> Non
                     f'data-testid="undo-{change.number}" aria-label="Undo change {change.number}"'
                 )
             elif change.why_not_undoable and not change.undone_by:
-                html(tag("span", change.why_not_undoable, class_="faint small"))
+                html(tag("span", undo_words(change.why_not_undoable), class_="faint small"))
         if any(item.pointer == "" for item in change.differences):
-            html(tag("p", "The package was made."))
+            html(tag("p", "The package was created."))
         else:
-            html(components.table(("Setting", "From", "To"), lines))
+            html(components.table(("Setting", "From", "To"), lines, fixed=True))
+
+
+def undo_words(why: str) -> str:
+    """Why a change cannot be undone, in the operator's words."""
+    if "by removing or adding the thing itself" in why:
+        return "Cannot be undone here: add or remove the phone instead."
+    return why
 
 
 def _value(value: Any) -> Any:

@@ -36,7 +36,7 @@ async def show(page: LivePage, package_id: str) -> None:
     zone = context.zone(package_id)
     queries = [history_query(package_id, by, zone) for by, _, _ in BY]
     await context.cache.load(*queries)
-    package_head(page, package_id, f"A repeated report is not counted again. Times are in the time zone {zone}.")
+    package_head(page, package_id, f"Times in {zone}.")
     page.stale_notices(lambda: context.page_data(queries[1], "history"))
     html(_legend())
     for query, (by, name, mark) in zip(queries, BY, strict=True):
@@ -65,7 +65,7 @@ def _chart(history: ApiHistory | None, name: str, mark: str, zone: str, now: dat
     if history is None:
         return components.card(tag("p", formats.UNKNOWN, class_="soft"), title=name)
     if not history.data:
-        return components.card(tag("p", "Nothing happened in this time.", class_="soft"), title=name)
+        return components.card(tag("p", "Nothing was sent or received in this time.", class_="soft"), title=name)
     points = fill_gaps(history, zone)
     sent = [_sent_column(point, mark, zone, now) for point in points]
     received = [_received_column(point, mark, zone, now) for point in points]

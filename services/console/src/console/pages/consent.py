@@ -12,6 +12,7 @@ from console.data.polling_cache import Query
 from console.pages.hidden_messages import HiddenMessageCard
 from console.pages.possible_opt_outs import PossibleOptOutCard
 from console.ui.actions import notify, run_action
+from console.ui.confirm import confirm
 from console.ui.elements import button, html, stack
 from console.ui.list_import import ListImport
 from console.ui.live_page import LivePage
@@ -30,25 +31,29 @@ class ConsentKind:
     title: str
     words: str
     empty: str
+    removal: str
+    """What the removal of a number means."""
 
 
 SUPPRESSIONS = ConsentKind(
     "suppressions",
     "Suppressed",
-    "No open message goes to them; what is held stops. Replies go out.",
+    "They get no campaign messages, and waiting ones are stopped. Replies are still sent.",
     "Nobody is suppressed.",
+    "The person will get campaign messages again. Remove the number only if they asked for it.",
 )
 OPT_INS = ConsentKind(
     "opt-ins",
     "Opted in",
-    "Where the package writes only to who asked for it, these are they.",
-    "Nobody is on the list.",
+    'Used only if "Opt-in required" is on.',
+    "Nobody has opted in yet.",
+    "If opt-in is required, the person gets no more campaign messages.",
 )
 
 
 async def show(page: LivePage, package_id: str) -> None:
     await page.context.cache.load(PACKAGES)
-    package_head(page, package_id, "Who must not be written to, and who asked to be.")
+    package_head(page, package_id, "Who must not be written to, and who has agreed.")
     with stack("card").props('data-testid="possible-opt-outs"'):
         PossibleOptOutCard(page, package_id).build()
     HiddenMessageCard(page, package_id).build()
@@ -101,7 +106,7 @@ class ConsentList:
         typed = read_typed(field.value or "", self._country)
         recipients = list(typed.numbers)
         if typed.wrong or not recipients:
-            notify(typed.problem or "Type at least one number.", is_error=True)
+            notify(typed.problem or "Enter at least one number.", is_error=True)
         elif await run_action(
             self._page.context, "POST", "ingress", self._path, {"recipients": recipients}, success="Added."
         ):
@@ -128,15 +133,15 @@ class ConsentList:
                             tag("span", why, class_="soft small"),
                         )
                     )
-                    remove = button(
-                        "Take off", lambda recipient=entry.recipient: self._remove(recipient), "button-bare"
-                    )
-                    remove.props(f'aria-label="Take the number ending in {entry.recipient[-4:]} off the list"')
+                    remove = button("Remove", lambda recipient=entry.recipient: self._remove(recipient), "button-bare")
+                    remove.props(f'aria-label="Remove the number ending in {entry.recipient[-4:]}"')
             if entries.next_cursor is not None:
                 html(tag("p", f"The first {ROWS} are shown: search for a number to find others.", class_="soft small"))
 
     async def _remove(self, recipient: str) -> None:
-        if await run_action(
-            self._page.context, "DELETE", "ingress", f"{self._path}/{recipient}", success="Taken off the list."
-        ):
+        number = formats.phone(recipient)
+        if not await confirm(f"Remove {number}?", self._kind.removal, "Remove"):
+            return
+        path = f"{self._path}/{recipient}"
+        if await run_action(self._page.context, "DELETE", "ingress", path, success=f"{number} removed."):
             self._page.context.cache.refresh(self._query)

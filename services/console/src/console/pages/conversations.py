@@ -19,17 +19,17 @@ from spreader.phone.dressed_number import NoNumber, read_number
 async def show(page: LivePage, package_id: str) -> None:
     context = page.context
     await context.cache.load(PACKAGES, profiles_query(package_id))
-    package_head(page, package_id, "A customer stays with one profile: replies go out from the number they know.")
+    package_head(page, package_id, "A customer stays with one phone: replies come from the number they know.")
     with stack("card"):
         with stack("line"):
-            field = ui.input("The customer's number", placeholder="201001234567").props(
+            field = ui.input("Customer's number", placeholder="201001234567").props(
                 'outlined dense data-testid="customer"'
             )
             field.style("flex:1;max-width:24rem")
             button("Look up", lambda: find(), "button-main").props('data-testid="find"')
         shown = html(
             components.empty(
-                "conversations", "Whose conversation?", tag("p", "Type a number to see who talks to them.")
+                "conversations", "Whose conversation?", tag("p", "Enter a number to see which phone they talk to.")
             )
         )
 
@@ -43,7 +43,7 @@ async def show(page: LivePage, package_id: str) -> None:
             case CallSucceeded(body):
                 shown.set_content(_render(page, package_id, ApiConversation.model_validate(body)))
             case CallRefused(404):
-                words = tag("p", "Nobody of this package has written to this number, nor they to us.")
+                words = tag("p", "There are no messages with this number in this package.")
                 shown.set_content(components.empty("conversations", "No conversation", words))
             case _:
                 shown.set_content(components.notice(error_text(result, "ingress"), "bad"))
@@ -55,11 +55,11 @@ def _render(page: LivePage, package_id: str, conversation: ApiConversation) -> M
     context = page.context
     zone, now, names = context.zone(package_id), context.now(), context.profile_names(package_id)
     facts = [
-        ("Talks to", names.get(conversation.profile_id or "", conversation.profile_id or formats.DASH)),
+        ("Assigned phone", names.get(conversation.profile_id or "", conversation.profile_id or formats.DASH)),
         ("The customer wrote", formats.clock(conversation.customer_at, zone, now)),
         ("We wrote", formats.clock(conversation.sent_at, zone, now)),
-        ("Warm", "yes: the customer wrote within 28 days" if conversation.warm else "no"),
-        ("Over", "yes: nothing was said for so long that it binds no more" if conversation.over else "no"),
+        ("Known contact", "yes, wrote within 28 days" if conversation.warm else "no"),
+        ("Conversation", "ended: silent for long" if conversation.over else "open"),
     ]
     steps = [
         tag(
@@ -74,6 +74,6 @@ def _render(page: LivePage, package_id: str, conversation: ApiConversation) -> M
         tag("h2", formats.phone(conversation.recipient)),
         tag("div", style="height:.6rem"),
         components.facts(facts),
-        tag("h3", "Who it was with", style="margin:1rem 0 .5rem"),
+        tag("h3", "Phones so far", style="margin:1rem 0 .5rem"),
         tag("ul", *steps, class_="steps"),
     )

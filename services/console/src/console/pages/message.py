@@ -9,7 +9,7 @@ from nicegui import ui
 from console.core import formats
 from console.core.api_models import ApiDelivery, ApiDeliveryList, ApiMessage
 from console.core.markup import join, tag
-from console.core.progress import done, explanation_steps, is_cancellable, parts, tone
+from console.core.progress import done, explanation_steps, finished_words, is_cancellable, parts, status_words, tone
 from console.data.api import CallSucceeded
 from console.data.polling_cache import Query
 from console.ui import components
@@ -63,7 +63,7 @@ def _cancel_dialog(page: LivePage, message_id: str, message: Query[ApiMessage]) 
 def _title(message: ApiMessage | None, message_id: str) -> Markup:
     if message is None:
         return tag("h1", "Message")
-    status = components.badge(message.status.replace("_", " "), tone(message.status))
+    status = components.badge(*status_words(message))
     stops = (
         components.badge("cancelling", "warn") if message.cancel_requested_at and message.counts.get("held") else None
     )
@@ -80,9 +80,7 @@ def _counts(message: ApiMessage | None) -> Markup:
         for name, number in message.counts.items()
         if number
     ]
-    beside = tag(
-        "span", f"{formats.count(done(message))} of {formats.count(message.recipients)} done", class_="soft num"
-    )
+    beside = tag("span", finished_words(message), class_="soft num")
     return components.card(
         bar,
         tag("div", *legend, class_="legend", style="margin-top:.7rem"),
@@ -155,7 +153,9 @@ class DeliveryTable:
         result = await self._page.context.api.get("ingress", f"/deliveries/{delivery_id}/explain", 12.0)
         if not isinstance(result, CallSucceeded):
             return components.notice(error_text(result, "ingress"), "bad")
-        steps = explanation_steps(result.body, self._names())
+        steps = explanation_steps(
+            result.body, self._names(), self._page.context.zone(self._package_id), self._page.context.now()
+        )
         return tag(
             "ul",
             *(tag("li", step.words, class_="on" if step.is_now else None) for step in steps),

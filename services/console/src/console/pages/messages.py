@@ -8,7 +8,7 @@ from markupsafe import Markup
 from console.core import formats
 from console.core.api_models import ApiMessage, ApiMessageList
 from console.core.markup import join, tag
-from console.core.progress import done, parts, tone
+from console.core.progress import done, finished_words, parts, status_words
 from console.data.polling_cache import Query
 from console.ui import components
 from console.ui.live_page import LivePage
@@ -51,12 +51,10 @@ async def show(page: LivePage, package_id: str) -> None:
 
 
 def _card(package_id: str, message: ApiMessage, zone: str, now: datetime) -> Markup:
-    status = components.badge(message.status.replace("_", " "), tone(message.status))
+    status = components.badge(*status_words(message))
     name = tag("b", f"{message.type.title()}, {message.lane}")
     when = tag("span", formats.clock(message.accepted_at, zone, now), class_="soft num")
-    total = tag(
-        "span", f"{formats.count(done(message))} of {formats.count(message.recipients)} done", class_="soft num"
-    )
+    total = tag("span", finished_words(message), class_="soft num")
     top = tag(
         "div", tag("div", name, status, class_="line"), tag("div", total, when, class_="line small"), class_="card-head"
     )

@@ -23,7 +23,7 @@ async def show(page: LivePage) -> None:
     html(
         components.page_head(
             "Packages",
-            "Groups of WhatsApp accounts that share settings.",
+            "Groups of phones that share limits and settings.",
             components.link("New package", "/new", "button button-main", "plus"),
         )
     )
@@ -56,7 +56,7 @@ def _render_cards(
     if packages is None:
         return join()
     if not packages.data:
-        words = "A package is a group of WhatsApp profiles that share settings. Make the first one, then add profiles."
+        words = "A package is a group of WhatsApp phones that share limits and settings. Create one, then add phones."
         make = components.link("New package", "/new", "button button-main", "plus")
         demo = tag("p", "Or run ", tag("code", "make demo"), " to watch one with simulated customers.", class_="small")
         return tag("div", components.empty("overview", "No packages yet", tag("p", words), make, demo), class_="card")
@@ -69,7 +69,11 @@ def _card(card: PackageCard) -> Markup:
     name = tag("div", tag("h2", card.name), tag("p", card.about, class_="soft small"))
     top = tag("div", name, components.status_badge(card.status), class_="card-head", style="margin-bottom:0")
     waits = tag("span", tag("b", formats.count(card.held)), " waiting", class_="num")
-    rush = components.badge("Rush", "warn", "More wait than the rush bound: gaps are longer.") if card.rush else None
+    rush = (
+        components.badge("Slowed down", "warn", "Some phones are slowed down, because their queues are long.")
+        if card.rush
+        else None
+    )
     alerts = components.badge(formats.plural(card.alerts, "alert"), "bad") if card.alerts else None
     foot = tag("div", waits, rush, alerts, class_="line small soft")
     bars = tag("div", *map(components.limit_bar, card.bars), class_="stack tight")

@@ -16,7 +16,7 @@ from console.ui.page_context import PACKAGES, figures_query, queue_query
 from console.ui.page_heads import package_head
 from console.ui.profile_table import ProfileTable
 
-HEADS = ("Profile", "Hourly", "In 3 hours", "Daily", "State", "Health", "Next release")
+HEADS = ("Phone", "Hourly", "In 3 hours", "Daily", "Status", "Health", "Next send")
 
 
 async def show(page: LivePage, package_id: str) -> None:
@@ -24,10 +24,10 @@ async def show(page: LivePage, package_id: str) -> None:
     figures = figures_query(package_id)
     await context.cache.load(PACKAGES, figures, queue, *table.queries())
     await context.cache.load(*table.queries())  # the first answer says which profiles the second query concerns
-    package_head(page, package_id, "The limits count open messages, in windows that roll. Replies pass them all.")
+    package_head(page, package_id, "Limits apply to campaign messages only. Replies are never limited.")
     page.stale_notices(
         lambda: context.page_data(PACKAGES, "packages and settings"),
-        lambda: context.page_data(figures, "figures of the stats"),
+        lambda: context.page_data(figures, "figures"),
         lambda: context.page_data(queue, "queue and limits"),
     )
     page.live_html(
@@ -51,14 +51,16 @@ def _tiles(queue: ApiQueue | None, figures: ApiPackageFiguresList | None) -> Mar
     mine = figures.data[0] if figures and figures.data else None
     hour, received = (mine.hour.get("sent"), mine.hour.get("received")) if mine else (None, None)
     day = mine.day.get("sent") if mine else None
-    rush = f"{formats.plural(queue.profiles_in_rush, 'profile')} in rush" if queue else None
+    rush = (
+        f"{formats.plural(queue.profiles_in_rush, 'phone')} slowed down" if queue and queue.profiles_in_rush else None
+    )
     gateway = f"{queue.at_gateway.now} of {queue.at_gateway.max}" if queue else formats.DASH
     return components.tiles(
         components.tile("Waiting", formats.count(queue.held if queue else None), rush, "tile-waiting"),
-        components.tile("With the gateway", gateway, "and not yet answered"),
-        components.tile("Sent in the last hour", formats.count(hour), "open messages and replies", "tile-sent-hour"),
+        components.tile("Being sent", gateway, "at the gateway now"),
+        components.tile("Sent in the last hour", formats.count(hour), "campaigns and replies", "tile-sent-hour"),
         components.tile("Received in the last hour", formats.count(received), "from customers"),
-        components.tile("Sent in 24 hours", formats.count(day), "open messages and replies"),
+        components.tile("Sent in 24 hours", formats.count(day), "campaigns and replies"),
     )
 
 
@@ -87,13 +89,10 @@ def _row(row: TableRow, zone: str, queue: ApiQueue | None) -> Markup:
         components.status_badge(row.reply) if row.reply else None,
         class_="stacked state",
     )
-    when = formats.clock(row.next_release, zone, queue.at) if queue else formats.UNKNOWN
-    waits = f"after {row.waits_for}" if row.next_release else row.waits_for
-    held = "" if row.held is None else f" · {formats.count(row.held)} held" if row.held else ""
     after = tag(
         "div",
-        tag("span", when, class_="num"),
-        tag("span", waits + held, class_="sub", title=row.why or None),
+        tag("span", *_next_send(row, zone, queue), class_="num"),
+        tag("span", _waits(row), class_="sub", title=row.why or None),
         class_="stacked",
     )
     return tag(
@@ -101,16 +100,32 @@ def _row(row: TableRow, zone: str, queue: ApiQueue | None) -> Markup:
         who,
         *map(components.limit_bar, row.bars),
         states,
-        tag("div", components.health_score(row.health)),
+        tag("div", components.health_score(row.health, row.is_blocked)),
         after,
         class_="live",
         data_testid=f"profile-{row.profile_id}",
     )
 
 
+def _next_send(row: TableRow, zone: str, queue: ApiQueue | None) -> tuple[Markup | str, ...]:
+    """When the phone sends its next campaign message: `in 4 min`, and the time by the package's clock."""
+    if queue is None:
+        return (formats.UNKNOWN,)
+    if row.next_release is None:
+        return (formats.DASH,)
+    clock = formats.clock(row.next_release, zone, queue.at)
+    return tag("b", formats.until(row.next_release, queue.at)), " ", tag("span", clock, class_="soft small")
+
+
+def _waits(row: TableRow) -> str:
+    if not row.held:
+        return "No messages waiting" if row.held == 0 else row.waits_for
+    return f"{formats.count(row.held)} waiting · {row.waits_for}"
+
+
 def _empty(package_id: str, table: ProfileTable) -> Markup:
     if table.shown.is_filtered or table.shown.cursors:
-        return components.empty("phone", "No such profile", tag("p", "No profile of this package fits the filter."))
-    words = "A profile is one WhatsApp account. Messages to this package have nobody to send them yet."
-    add = components.link("Add a profile", f"/packages/{package_id}/new-profile", "button button-main", "plus")
-    return components.empty("phone", "No profiles yet", tag("p", words), add)
+        return components.empty("phone", "No such phone", tag("p", "No phone of this package fits the filter."))
+    words = "Add a WhatsApp number that sends the messages of this package."
+    add = components.link("Add a phone", f"/packages/{package_id}/new-profile", "button button-main", "plus")
+    return components.empty("phone", "No phones yet", tag("p", words), add)

@@ -1,5 +1,7 @@
 """People page: what is known about a phone number, and the erasure of the person."""
 
+from collections.abc import Mapping
+
 from markupsafe import Markup
 from nicegui import ui
 
@@ -52,7 +54,7 @@ class Person:
 
     def build(self) -> None:
         with stack("card"), stack("line"):
-            field = ui.input("The phone number", placeholder="201001234567")
+            field = ui.input("Phone number", placeholder="201001234567")
             field.props('outlined dense data-testid="person"').style("flex:1;max-width:24rem")
             button("Look up", lambda: self._find(field.value), "button-main").props('data-testid="find-person"')
             field.on("keydown.enter", lambda: self._find(field.value))
@@ -68,7 +70,7 @@ class Person:
     def _find(self, typed: str | None) -> None:
         found = read_number(typed or "")
         if isinstance(found, NoNumber):
-            notify("Type one phone number in international form, such as 201001234567.", is_error=True)
+            notify("Enter one phone number in international form, such as 201001234567.", is_error=True)
             return
         self._recipient = found
         self._page.context.cache.refresh(self._query)
@@ -93,13 +95,13 @@ class Person:
 
     def _render(self) -> Markup:
         if not self._recipient:
-            return components.empty("search", "Who?", tag("p", "Type a number to see what is known about it."))
+            return components.empty("search", "Who?", tag("p", "Enter a number to see what is known about it."))
         context, person = self._page.context, self._person
         stale = context.notices(context.page_data(self._query, "data of the person"))
         notices = join(*map(components.notice, stale))
         if person is None:
             return notices or tag("p", "Looking …", class_="soft")
-        missing = [components.notice(f"The {name} gives no answer: {why}.") for name, why in person.unavailable.items()]
+        missing = [components.notice(f"No answer from {name}: {why}.") for name, why in person.unavailable.items()]
         erasure = None if person.erasure is None else self._erasure(person.erasure)
         return join(notices, *missing, self._known(person), erasure)
 
@@ -111,7 +113,7 @@ class Person:
             None
             if person.conversations is None
             else [
-                f"{conversation.profile_id} ({names.get(conversation.package_id, conversation.package_id)})"
+                self._phone(conversation.package_id, conversation.profile_id, names)
                 for conversation in person.conversations
             ]
         )
@@ -119,7 +121,7 @@ class Person:
             ("Suppressed", listings_text(person.suppressions, names)),
             ("Opted in", listings_text(person.opt_ins, names)),
             ("Possible opt-outs", words_text(person.possible_opt_outs)),
-            ("Hidden ids", ", ".join(f"{each.hidden_id} ({each.profile_id})" for each in person.hidden_ids) or "none"),
+            ("Hidden ids", ", ".join(each.hidden_id for each in person.hidden_ids) or "none"),
             ("Messages", deliveries_text(person.deliveries)),
             ("First seen", formats.ago(person.deliveries.first_at, now)),
             ("Last seen", formats.ago(person.deliveries.last_at, now)),
@@ -127,6 +129,10 @@ class Person:
             ("Reads", reading_text(person.reading)),
         ]
         return components.card(components.facts(facts), title=formats.phone(person.recipient))
+
+    def _phone(self, package_id: str, profile_id: str, packages: Mapping[str, str]) -> str:
+        name = self._page.context.all_profile_names(package_id).get(profile_id, profile_id)
+        return f"{name} ({packages.get(package_id, package_id)})"
 
     def _erasure(self, erasure: ApiErasure) -> Markup:
         now, is_done = self._page.context.now(), erasure.status == "done"

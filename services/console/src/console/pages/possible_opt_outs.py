@@ -1,6 +1,8 @@
 """Possible opt-outs: the part of the consent page that shows messages that probably ask for no more messages. An
 operator decides about each."""
 
+from typing import Any
+
 from nicegui import ui
 
 from console.core import formats
@@ -17,9 +19,10 @@ ROWS = 100
 class PossibleOptOutCard:
     def __init__(self, page: LivePage, package_id: str) -> None:
         self._page = page
+        self._package_id = package_id
         self._path = f"/packages/{package_id}/possible-opt-outs"
         self._query = Query("ingress", f"{self._path}?limit={ROWS}", ApiPossibleOptOuts, interval_seconds=5.0)
-        self._shown: ApiPossibleOptOuts | None = None
+        self._shown: Any = None
 
     def build(self) -> None:
         words = "These customers may have asked for no more messages. Read what they wrote, and decide."
@@ -29,9 +32,10 @@ class PossibleOptOutCard:
 
     def _update(self) -> None:
         entries = self._page.context.latest(self._query)
-        if entries is None or entries is self._shown:
+        names = self._page.context.all_profile_names(self._package_id)
+        if entries is None or (entries, names) == self._shown:
             return
-        self._shown = entries
+        self._shown = (entries, names)
         self._content.clear()
         with self._content:
             if not entries.data:
@@ -44,7 +48,10 @@ class PossibleOptOutCard:
     def _build_entry(self, entry: ApiPossibleOptOut) -> None:
         ending = entry.recipient[-4:]
         with stack("line").style("justify-content:space-between").props(f'data-testid="possible-{entry.recipient}"'):
-            when = f"to {entry.profile_id}, {formats.ago(entry.at, self._page.context.now())}"
+            names = self._page.context.all_profile_names(self._package_id)
+            when = (
+                f"to {names.get(entry.profile_id, entry.profile_id)}, {formats.ago(entry.at, self._page.context.now())}"
+            )
             who = tag("span", formats.phone(entry.recipient), class_="num")
             html(tag("div", who, " ", tag("q", entry.text), " ", tag("span", when, class_="soft small")))
             with ui.element("div").classes("line"):

@@ -19,12 +19,21 @@ from console.ui.live_page import LivePage
 from console.ui.page_context import PACKAGES, profiles_query, queue_query
 from console.ui.page_heads import package_head
 
+LIMIT_NAMES = {
+    "hour limit": "per hour",
+    "3 hours limit": "per 3 hours",
+    "day limit": "per day",
+    "quarter-of-day limit": "per hour (a quarter of the day's limit)",
+    "new contacts limit": "new contacts per day",
+    "unanswered budget": "unanswered in 30 days",
+}
+
 
 async def show(page: LivePage, package_id: str) -> None:
     context = page.context
     queue, profiles = queue_query(package_id), profiles_query(package_id)
     await context.cache.load(PACKAGES, queue, profiles)
-    package_head(page, package_id, "What waits, what holds it, and everything that makes a gap longer or shorter.")
+    package_head(page, package_id, "What waits, what holds it, and how the time between two messages comes about.")
     page.stale_notices(lambda: context.page_data(queue, "queue and factors"))
 
     page.live_html(lambda: context.cache.memo(("rush", package_id), _rush, context.latest(queue)))
@@ -71,17 +80,17 @@ def _rush(queue: ApiQueue | None) -> Markup:
         return join()
     now = rush(queue)
     day = queue.package_day
-    of_day = None if day is None else components.tile("Package, 24 hours", f"{day.used}/{day.limit}", "open messages")
+    of_day = (
+        None if day is None else components.tile("Package, 24 hours", f"{day.used}/{day.limit}", "campaign messages")
+    )
     return join(
         components.notice(now.words, "warn" if now.is_on else "info", "rush"),
         tag("div", style="height:1.15rem"),
         components.tiles(
-            components.tile("Waiting", formats.count(queue.held), "open messages, all profiles"),
-            components.tile("Rush begins over", str(queue.rush_over), "due for one profile"),
-            components.tile("In rush", formats.plural(queue.profiles_in_rush, "profile"), "gaps are doubled there"),
-            components.tile(
-                "Concurrent sends", f"{queue.at_gateway.now} of {queue.at_gateway.max}", "with the gateway now"
-            ),
+            components.tile("Waiting", formats.count(queue.held), "campaign messages, all phones"),
+            components.tile("Long queue over", str(queue.rush_over), "due for one phone"),
+            components.tile("Slowed down", formats.plural(queue.profiles_in_rush, "phone"), "because of a long queue"),
+            components.tile("Being sent", f"{queue.at_gateway.now} of {queue.at_gateway.max}", "at the gateway now"),
             *([of_day] if of_day else []),
         ),
     )
@@ -98,17 +107,18 @@ def _paces(queue: ApiQueue | None, profiles: ApiProfileList | None, zone: str) -
 
 
 def _pace(pace: ApiPace, name: str, queue: ApiQueue, zone: str) -> Markup:
-    when = f"{formats.clock(pace.next_release, zone, queue.at)}" if pace.next_release else None
-    held = components.badge(f"{formats.count(pace.held)} held", "warn" if pace.due > queue.rush_over else "")
-    next_ = tag("span", "next ", tag("b", when, class_="num")) if when else None
-    waits = tag("span", f"waits for {waits_for(pace)}" if when else waits_for(pace), class_="soft")
+    at = pace.next_release
+    held = components.badge(f"{formats.count(pace.held)} waiting", "warn" if pace.due > queue.rush_over else "")
+    clock = tag("span", formats.clock(at, zone, queue.at), class_="soft num")
+    next_ = tag("span", "Next send ", tag("b", formats.until(at, queue.at), class_="num"), " · ", clock) if at else None
+    waits = tag("span", waits_for(pace), class_="soft") if pace.held or pace.stopped else None
     top = tag("summary", tag("span", icon("next"), class_="icon-turn"), tag("h2", name), held, next_, waits)
     left = tag(
-        "div", tag("h3", "What makes the gap"), _factors(gap_factors(pace, queue.rush_over)), class_="stack tight"
+        "div", tag("h3", "Time between messages"), _factors(gap_factors(pace, queue.rush_over)), class_="stack tight"
     )
     right = tag(
         "div",
-        tag("h3", "What it waits for"),
+        tag("h3", "What holds the next message"),
         _bounds(pace, queue, zone),
         tag("h3", "Limits in force"),
         *_limits(pace),
@@ -126,7 +136,7 @@ def _pace(pace: ApiPace, name: str, queue: ApiQueue, zone: str) -> Markup:
 
 def _factors(shown: tuple[GapFactor, ...]) -> Markup:
     if len(shown) < 3:
-        note = tag("p", "Nothing waits: there is no gap to reckon.", class_="soft small")
+        note = tag("p", "No messages waiting.", class_="soft small")
         return tag("div", note, *map(_factor, shown))
     return tag("div", *map(_factor, shown))
 
@@ -145,14 +155,19 @@ def _factor(factor: GapFactor) -> Markup:
 
 def _bounds(pace: ApiPace, queue: ApiQueue, zone: str) -> Markup:
     if not pace.bounds:
-        return tag("p", pace.why or pace.stopped or "Nothing: what is due goes at once.", class_="soft small")
+        return tag("p", pace.why or pace.stopped or "Nothing.", class_="soft small")
     ahead = sorted(pace.bounds.items(), key=lambda item: (item[0] != pace.bound, item[1] is None, item[1] or queue.at))
     lines = [
         tag(
             "li",
-            BOUNDS.get(name, name),
+            _capital(BOUNDS.get(name, name)),
             " until ",
-            tag("b", formats.clock(until, zone, queue.at) if until else "further notice"),
+            tag(
+                "b",
+                f"{formats.clock(until, zone, queue.at)} ({formats.until(until, queue.at)})"
+                if until
+                else "further notice",
+            ),
             class_="on" if name == pace.bound else None,
         )
         for name, until in ahead
@@ -160,8 +175,12 @@ def _bounds(pace: ApiPace, queue: ApiQueue, zone: str) -> Markup:
     return join(tag("p", pace.why, class_="small soft") if pace.why else None, tag("ul", *lines, class_="steps"))
 
 
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
 def _limits(pace: ApiPace) -> list[Markup]:
     return [
-        components.limit_bar(LimitBar(name.removesuffix(" limit"), usage.used, usage.limit))
+        components.limit_bar(LimitBar(LIMIT_NAMES.get(name, name.removesuffix(" limit")), usage.used, usage.limit))
         for name, usage in pace.limits.items()
     ]

@@ -16,7 +16,7 @@ from console.ui.page_context import PACKAGES, profiles_query
 from console.ui.page_heads import package_head
 
 EXPORTS = (
-    ("history", "Counts by hour and profile", "&by=hour&each=profile"), ("profiles", "Success rates of profiles", ""),
+    ("history", "Counts by hour and phone", "&by=hour&each=profile"), ("profiles", "Success rates of phones", ""),
     ("messages", "Success rates of messages", ""), ("alerts", "Alerts with their evidence", "&state=all"),
 )  # fmt: skip
 FORMATS = ("csv", "xlsx", "parquet")
@@ -26,9 +26,7 @@ async def show(page: LivePage, package_id: str) -> None:
     context = page.context
     report = Query("stats", f"/reports/profiles?package_id={package_id}", ApiProfileReportList, interval_seconds=10.0)
     await context.cache.load(PACKAGES, report, profiles_query(package_id))
-    package_head(
-        page, package_id, "How much of what was sent arrived, was read, and was answered, in the last 30 days."
-    )
+    package_head(page, package_id, "How many messages arrived, were read and were answered in the last 30 days.")
     page.stale_notices(lambda: context.page_data(report, "success rates"))
 
     def render() -> Markup:
@@ -40,8 +38,8 @@ async def show(page: LivePage, package_id: str) -> None:
 
 def _rates(report: ApiProfileReportList | None, names: dict[str, str]) -> Markup:
     if report is None:
-        return components.card(tag("p", formats.UNKNOWN, class_="soft"), title="By profile")
-    heads = ("Profile", "Sent", "Delivered", "Read", "Failed", "Answered", "Received")
+        return components.card(tag("p", formats.UNKNOWN, class_="soft"), title="By phone")
+    heads = ("Phone", "Sent", "Delivered", "Read", "Failed", "Answered", "Received")
     lines: list[Sequence[str]] = [
         (
             names.get(row.profile_id, row.profile_id),
@@ -54,7 +52,7 @@ def _rates(report: ApiProfileReportList | None, names: dict[str, str]) -> Markup
         )
         for row in report.data
     ]
-    return components.card(components.table(heads, lines, numbers=range(1, 7), testid="report"), title="By profile")
+    return components.card(components.table(heads, lines, numbers=range(1, 7), testid="report"), title="By phone")
 
 
 def _exports(package_id: str) -> Markup:
@@ -62,8 +60,7 @@ def _exports(package_id: str) -> Markup:
         (words, tag("div", *(_link(what, name, package_id, more) for name in FORMATS), class_="line"))
         for what, words, more in EXPORTS
     ]
-    note = tag("p", "Files are written while you load them: a year is no problem.", class_="soft small")
-    return components.card(components.table(("What", "As a file"), lines), note, title="Export", testid="exports")
+    return components.card(components.table(("Report", "File"), lines), title="Export", testid="exports")
 
 
 def _link(what: str, name: str, package_id: str, more: str) -> Markup:

@@ -20,9 +20,7 @@ READ_SECONDS = 10.0
 async def show(page: LivePage, package_id: str) -> None:
     context, address, queue = page.context, f"/packages/{package_id}", queue_query(package_id, 2.0)
     await context.cache.load(PACKAGES, queue)
-    package_head(
-        page, package_id, "Every rule, what it does, and what it does at this moment. Changes are in force at once."
-    )
+    package_head(page, package_id, "Limits, times and rules of this package. Changes take effect at once.")
     result = await context.api.get("ingress", address, READ_SECONDS)
     if not isinstance(result, CallSucceeded):
         html(components.notice(f"The settings cannot be shown. {error_text(result, 'ingress')}", "bad"))
@@ -35,6 +33,7 @@ async def show(page: LivePage, package_id: str) -> None:
             editor = SettingsEditor(page, address, setting_texts.package_groups(), loaded, saved)
             what_if = WhatIfPanel(page, package_id, editor)
             editor.build(effects(context.latest(queue)), what_if.build)
+            editor.watch(lambda: (package := context.package(package_id)) and package.version)
             page.on_update(lambda: editor.form.show_effects(effects(context.latest(queue))))
 
     def saved(answer: CallSucceeded) -> None:
@@ -59,9 +58,7 @@ class WhatIfPanel:
 
     async def _run(self) -> None:
         self._button.set_enabled(False)
-        self._result.set_content(
-            tag("p", "The pacer runs the present queue forward with your changes …", class_="soft")
-        )
+        self._result.set_content(tag("p", "Calculating with your changes …", class_="soft"))
         path = f"/packages/{self._package_id}/what-if"
         context = self._page.context
         result = await context.api.call("POST", "ingress", path, self._editor.form.patch, seconds=FORECAST_SECONDS)

@@ -7,6 +7,8 @@ from nicegui import ui
 from console.data.api import SIGNED_OUT, CallFailed, CallRefused, CallResult, CallSucceeded, Service
 from console.ui.page_context import PageContext
 
+NAMES = {"ingress": "the server", "stats": "statistics"}
+
 
 async def run_action(
     context: PageContext, method: str, service: Service, path: str, body: Any = None, *, success: str
@@ -24,9 +26,9 @@ def error_text(result: CallResult, service: Service) -> str:
     """Why a call did not succeed. Empty if the call succeeded."""
     match result:
         case CallFailed(reason):
-            return f"The {service} gives no answer ({reason}). Look whether it was done, then try again."
+            return f"No answer from {NAMES[service]} ({reason}). Check whether it was done, then try again."
         case CallRefused(401, code) if code != SIGNED_OUT.code:
-            return "The API key is not taken any more. Sign out, and in again with the new one."
+            return "The API key is no longer valid. Sign out, and sign in with the new one."
         case CallRefused(_, _, detail):
             return detail
         case CallSucceeded():

@@ -37,7 +37,7 @@ def install(app: FastAPI, sessions: Sessions, caches: PollingCaches, secure: boo
     async def sign_in(request: Request) -> Response:
         fields = await request.form(max_files=0, max_fields=5)
         key, operator = _text(fields, "key"), _text(fields, "operator")[:_NAME_CHARACTERS_MAX]
-        error = await _key_error(caches, key)
+        error = await _key_error(caches, key) if operator else "Enter your name."
         SIGN_INS.labels("no" if error else "yes").inc()
         if error:
             return HTMLResponse(_page(_next_path(request), error, operator), 401)
@@ -90,16 +90,16 @@ class SignInMiddleware:
 async def _key_error(caches: PollingCaches, key: str) -> str:
     """Why the API key is not accepted. Empty if the key is accepted. The ingress checks the key."""
     if not key.isascii() or not key.isprintable() or not key:
-        return "Give the API key as it was given to you."
+        return "Enter the API key."
     match await caches.api(key, "").get("ingress", "/packages?limit=1", 5.0):
         case CallSucceeded():
             return ""
         case CallRefused(401 | 403):
-            return "The ingress does not take this key. It is what SPREADER_API_KEY holds."
+            return "Wrong API key."
         case CallRefused(_, _, detail):
-            return f"The ingress refused: {detail}"
+            return f"Not signed in: {detail}"
         case CallFailed(reason):
-            return f"The key cannot be checked: the ingress gives no answer ({reason}). Try again in a moment."
+            return f"The key cannot be checked now ({reason}). Try again in a moment."
 
 
 def _next_path(request: Request) -> str:
@@ -123,8 +123,8 @@ def _page(next_path: str, error: str, operator: str = "") -> Markup:
         "form",
         tag("div", LOGO, tag("h1", "Sign in to Spreader"), class_="signin-head"),
         tag("p", error, class_="notice notice-bad", role="alert") if error else None,
-        _field("key", "API key", "password", "current-password", "The one that your programs send with.", True),
-        _field("operator", "Your name", "text", "name", "It stands beside what you change.", False, operator),
+        _field("key", "API key", "password", "current-password", "The key your integrations use.", True),
+        _field("operator", "Your name", "text", "name", "Shown in the history next to your changes.", True, operator),
         tag("button", "Sign in", type="submit", class_="button button-main"),
         method="post",
         action=f"{SIGN_IN}?next={quote(next_path)}",
@@ -149,7 +149,7 @@ def _field(name: str, label: str, kind: str, autocomplete: str, hint: str, requi
             required=required,
             value=value,
             maxlength=500,
-            autofocus=required,
+            autofocus=name == "key",
             aria_describedby=f"{name}-words",
         ),
         tag("span", hint, class_="field-words", id=f"{name}-words"),

@@ -61,12 +61,22 @@ def limit_bar(limit: LimitBar) -> Markup:
     return tag("div", tag("div", tag("b", numbers), tag("span", window, class_="soft"), class_="bar-text"), track)
 
 
-def health_score(health: Health | None) -> Markup:
+def health_score(health: Health | None, blocked: bool = False) -> Markup:
     if health is None:
-        return tag("span", formats.UNKNOWN, class_="soft small", title="The stats have not said yet how healthy it is.")
+        return tag("span", formats.UNKNOWN, class_="soft small", title="It takes some messages to tell.")
     why = "; ".join(f"{reason.name}: {reason.evidence}" for reason in health.reasons)
     dot = tag("i", aria_hidden="true")
-    return tag("span", dot, str(health.score), class_=f"score tone-{health_tone(health)}", title=why or health.band)
+    return tag(
+        "span",
+        dot,
+        str(health.score),
+        class_=f"score tone-{health_tone(health, blocked)}",
+        title=_blocked(blocked) + (why or health.band),
+    )
+
+
+def _blocked(blocked: bool) -> str:
+    return "The phone is blocked. The score counts what was before. " if blocked else ""
 
 
 def tile(name: str, value: Child, note: Child = None, testid: str | None = None) -> Markup:
@@ -85,16 +95,27 @@ def tiles(*items: Markup) -> Markup:
 
 
 def table(
-    heads: Sequence[str], lines: Iterable[Sequence[Child]], numbers: Sequence[int] = (), testid: str = ""
+    heads: Sequence[str],
+    lines: Iterable[Sequence[Child]],
+    numbers: Sequence[int] = (),
+    testid: str = "",
+    fixed: bool = False,
 ) -> Markup:
-    """A table. `numbers` has the indexes of the columns with numbers, which are right-aligned."""
+    """A table. `numbers` has the indexes of the columns with numbers, which are right-aligned. `fixed`: the
+    columns are equally wide, so that they stand below each other in several tables."""
 
     def cell(kind: str, column: int, content: Child) -> Markup:
         return tag(kind, content, class_="num" if column in numbers else None, scope="col" if kind == "th" else None)
 
     top = tag("tr", *(cell("th", column, name) for column, name in enumerate(heads)))
     body = [tag("tr", *(cell("td", column, content) for column, content in enumerate(line))) for line in lines]
-    shown = tag("table", tag("thead", top), tag("tbody", body), class_="table", data_testid=testid or None)
+    shown = tag(
+        "table",
+        tag("thead", top),
+        tag("tbody", body),
+        class_="table table-fixed" if fixed else "table",
+        data_testid=testid or None,
+    )
     return tag("div", shown, class_="scroll", tabindex="0", role="region", aria_label="Table")
 
 
@@ -102,9 +123,14 @@ def facts(pairs: Iterable[tuple[str, Child]]) -> Markup:
     return tag("dl", *(join(tag("dt", name), tag("dd", value)) for name, value in pairs), class_="facts")
 
 
-def empty(icon_name: str, title: str, *content: Child) -> Markup:
+def empty(icon_name: str, title: str, *content: Child, heading: str = "h2") -> Markup:
     """What an empty page or an empty list shows instead of its content."""
-    return tag("div", icon(icon_name), tag("h2", title), *content, class_="empty", data_testid="empty")
+    return tag("div", icon(icon_name), tag(heading, title), *content, class_="empty", data_testid="empty")
+
+
+def not_found(title: str, words: str) -> Markup:
+    back = link("Back to packages", "/", "button button-main")
+    return tag("div", empty("search", title, tag("p", words), back, heading="h1"), class_="card")
 
 
 def link(text: str, address: str, kind: str = "button", icon_name: str = "") -> Markup:

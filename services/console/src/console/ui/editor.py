@@ -6,6 +6,7 @@ overwritten. The operator then loads the present version, and saves again.
 
 from collections.abc import Callable, Mapping, Sequence
 
+from markupsafe import Markup
 from nicegui import ui
 
 from console.core import conflict, formats
@@ -49,13 +50,26 @@ class SettingsEditor:
         self.form.build(effects)
         self._errors = html(join())
         self._conflict = stack("stack tight").props('aria-live="polite" data-testid="conflict"')
-        with stack("savebar"):
+        with stack("savebar") as self._bar:
             self._summary = html(join()).classes("soft")
             ui.space()
             if beside is not None:
                 beside()
             self._save = button("Save", self.save, "button-main").props('data-testid="save"')
         self._show_changes()
+
+    def watch(self, version: Callable[[], int | None]) -> None:
+        """Tell the operator when somebody else has saved the document meanwhile. `version` returns its present
+        version."""
+
+        def render() -> Markup:
+            present, loaded = version(), self._loaded.body.get("version")
+            if present is None or loaded is None or present <= loaded:
+                return join()
+            words = "Somebody else changed these settings meanwhile. If you save, you see first what they changed."
+            return components.notice(words, "info", "changed-meanwhile")
+
+        self._page.live_html(render)
 
     async def save(self) -> None:
         result = await self._send()
@@ -65,7 +79,7 @@ class SettingsEditor:
             self.show_errors({})
             for warning in result.body.get("warnings", ()):
                 notify(warning["detail"], is_error=True)
-            notify("Saved. It is in force everywhere within a second or two.")
+            notify("Saved.")
             self._on_saved(result)
         elif isinstance(result, CallRefused) and result.fields:
             self.show_errors(result.fields)
@@ -132,6 +146,11 @@ class SettingsEditor:
     def _show_changes(self) -> None:
         changed = self.form.changed
         names = ", ".join(field.label for field in changed[:4])
+        wrong = self.form.wrong
         text = f"{formats.plural(len(changed), 'change')}: {names}" if changed else "Nothing changed yet."
+        if wrong:
+            text = f"Correct first: {', '.join(field.label for field in wrong[:4])}"
         self._summary.set_content(join(text))
-        self._save.set_enabled(bool(changed) and not self.form.invalid)
+        self._summary.classes(add="tone-bad" if wrong else "", remove="" if wrong else "tone-bad")
+        self._bar.props(f'data-dirty="{"true" if changed or wrong else "false"}"')
+        self._save.set_enabled(bool(changed) and not wrong)

@@ -10,6 +10,7 @@ from nicegui.element import Element
 from console.core import draft
 from console.core.markup import join, tag
 from console.core.setting_texts import NO_LIMIT, STRATEGIES, SettingField, SettingGroup
+from console.theme import icon
 from console.ui.elements import button, html, stack
 
 STYLE = "outlined dense hide-bottom-space"
@@ -27,9 +28,12 @@ class SettingsForm:
         self.before = draft.initial_values(document, self.fields)
         self.now = dict(self.before)
         self.invalid: dict[str, str] = {}
+        self.contradictions: dict[str, str] = {}
         self._on_change = on_change
         self._is_rebasing = False
         self._views: dict[str, FieldView] = {}
+        self._folds: dict[str, Element] = {}
+        """The folded part of the form that a field is in, by pointer."""
 
     def build(self, effects: Mapping[str, str]) -> None:
         for group in self.groups:
@@ -38,9 +42,19 @@ class SettingsForm:
                     tag("div", tag("h2", group.title), tag("p", group.words, class_="soft small"), class_="stack tight")
                 )
                 for field in group.fields:
-                    value = draft.format_value(field, self.before[field.pointer])
-                    self._views[field.pointer] = FieldView(field, value, self._change, effects.get(field.pointer, ""))
+                    if not field.advanced:
+                        self._build_field(field, effects)
+                if advanced := [field for field in group.fields if field.advanced]:
+                    with Element("details").classes("fold advanced") as fold:
+                        html(tag("span", icon("next"), class_="icon-turn") + tag("span", "Advanced"), "summary")
+                        for field in advanced:
+                            self._build_field(field, effects)
+                            self._folds[field.pointer] = fold
         self._show_changes()
+
+    def _build_field(self, field: SettingField, effects: Mapping[str, str]) -> None:
+        value = draft.format_value(field, self.before[field.pointer])
+        self._views[field.pointer] = FieldView(field, value, self._change, effects.get(field.pointer, ""))
 
     @property
     def patch(self) -> dict[str, Any]:
@@ -68,7 +82,10 @@ class SettingsForm:
     def show_errors(self, errors: Mapping[str, str]) -> list[str]:
         """Show each error at its field. Returns the errors that belong to no field."""
         for pointer, view in self._views.items():
-            view.show_error(next((error for at, error in errors.items() if at.startswith(pointer)), ""))
+            error = next((error for at, error in errors.items() if at.startswith(pointer)), "")
+            view.show_error(error)
+            if error and pointer in self._folds:
+                self._folds[pointer].props("open")
         return [error for at, error in errors.items() if not any(at.startswith(pointer) for pointer in self._views)]
 
     def show_effects(self, effects: Mapping[str, str]) -> None:
@@ -83,9 +100,21 @@ class SettingsForm:
             self.invalid.pop(field.pointer, None)
         except draft.InvalidValue as reason:
             self.invalid[field.pointer] = str(reason)
-        self._views[field.pointer].show_error(self.invalid.get(field.pointer, ""))
+        self._show_invalid()
         self._show_changes()
         self._on_change()
+
+    def _show_invalid(self) -> None:
+        """Show what is wrong with each field: its text is no value, or its value contradicts another."""
+        self.contradictions = draft.contradictions(self.fields, self.before, self.now)
+        for field in self.fields:
+            wrong = self.invalid.get(field.pointer) or self.contradictions.get(field.pointer, "")
+            self._views[field.pointer].show_error(wrong)
+
+    @property
+    def wrong(self) -> list[SettingField]:
+        """The fields that cannot be saved as they are."""
+        return [each for each in self.fields if each.pointer in self.invalid or each.pointer in self.contradictions]
 
     def _show_changes(self) -> None:
         changed = {field.pointer for field in self.changed}

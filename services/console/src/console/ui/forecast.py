@@ -22,10 +22,10 @@ def completion(forecast: ApiForecast, zone: str, now: datetime) -> str:
     if forecast.completion is not None:
         return done_at(forecast.completion, forecast, zone, now)
     if forecast.counted_until is not None:
-        return f"later than {formats.clock(forecast.counted_until, zone, now)}"
+        return f"later than {formats.clock(forecast.counted_until, zone, now)} (estimate)"
     if any(profile.deliveries and profile.completion is None for profile in forecast.profiles.values()):
-        return "not for now: some of it waits for a profile that sends nothing"
-    return f"not for now: {binds(forecast)}" if forecast.binds else "nothing waits"
+        return "not for now: some messages wait for a phone that sends nothing"
+    return f"not for now: {binds(forecast)}" if forecast.binds else "No messages waiting"
 
 
 def done_at(at: datetime, forecast: ApiForecast, zone: str, now: datetime) -> str:
@@ -41,12 +41,13 @@ def what_if(comparison: ApiWhatIf, zone: str, now: datetime) -> Markup:
     """A table that shows two forecasts beside each other. One uses the saved settings, and the other uses the changed
     settings."""
     lines = [
-        ("As it is", completion(comparison.now, zone, now), binds(comparison.now)),
+        ("Now", completion(comparison.now, zone, now), binds(comparison.now)),
         ("With your changes", completion(comparison.then, zone, now), binds(comparison.then)),
     ]
     warnings = [components.notice(warning.get("detail", ""), "warn", "warning") for warning in comparison.warnings]
-    table = components.table(("", "All that waits now is sent by", "What holds it most"), lines, testid="what-if")
-    title = tag("div", "Messages an hour with your changes:", class_="soft small")
+    table = components.table(("", "All waiting messages sent by", "Main limit"), lines, testid="what-if")
+    chart = tag("div", "Messages an hour with your changes:", class_="soft small")
+    title = chart if comparison.then.curve else None
     return join(table, title, hourly_chart(comparison.then.curve, zone, now), *warnings)
 
 
@@ -78,15 +79,15 @@ def column_chart(columns: Sequence[Column], label: str) -> Markup:
     drawn = [
         tag(
             "div",
-            tag("div", *(_part(count / highest, colour) for colour, count in parts), class_="column-bars"),
-            tag("span", mark if index % every == 0 else "", class_="column-mark"),
-            class_="column",
+            tag("div", *(_part(count / highest, colour) for colour, count in parts), class_="chart-bars"),
+            tag("span", mark if index % every == 0 else "", class_="chart-mark"),
+            class_="chart-column",
             title=tooltip,
         )
         for index, (tooltip, mark, parts) in enumerate(columns)
     ]
-    top = tag("span", formats.count(highest), class_="columns-top")
-    return tag("figure", top, tag("div", *drawn, class_="columns"), class_="chart", role="img", aria_label=label)
+    top = tag("span", formats.count(highest), class_="chart-top")
+    return tag("figure", top, tag("div", *drawn, class_="chart-columns"), class_="chart", role="img", aria_label=label)
 
 
 def _part(share: float, colour: str) -> Markup:

@@ -26,8 +26,10 @@ class LivePage:
     """Keeps one page up to date. Create this object while the page is being built. Otherwise its timer would not stop
     when the page closes."""
 
-    def __init__(self, context: PageContext) -> None:
+    def __init__(self, context: PageContext, name: str = "") -> None:
         self.context = context
+        self.name = name
+        """The name of the page, for its heading."""
         self._callbacks: list[Callable[[], None]] = []
         self._timer = ui.timer(UPDATE_SECONDS, self.update)
 

@@ -22,9 +22,9 @@ from spreader.clock import Now
 
 PACKAGES = Query("ingress", "/packages", ApiPackageList, all_pages=True)
 FIGURES = Query("stats", "/packages", ApiPackageFiguresList, interval_seconds=2.0, all_pages=True)
-ALERTS = Query("stats", "/alerts?state=open&limit=200", ApiAlertList, interval_seconds=2.0)
+ALERTS = Query("stats", "/alerts?state=open", ApiAlertList, interval_seconds=2.0, all_pages=True)
 
-_SUBJECTS = {"ingress": "The ingress gives", "stats": "The stats give"}
+_SUBJECTS = {"ingress": "Server", "stats": "Statistics"}
 
 
 def queue_query(package_id: str, interval_seconds: float = 1.0) -> Query[ApiQueue]:
@@ -37,6 +37,11 @@ def figures_query(package_id: str) -> Query[ApiPackageFiguresList]:
 
 def profiles_query(package_id: str) -> Query[ApiProfileList]:
     return Query("ingress", f"/packages/{package_id}/profiles", ApiProfileList, all_pages=True)
+
+
+def names_query(package_id: str) -> Query[ApiProfileList]:
+    """The profiles of a package, for pages that show profiles of many packages and need only their names."""
+    return Query("ingress", f"/packages/{package_id}/profiles", ApiProfileList, 10.0, all_pages=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +70,10 @@ class PageContext:
         packages = self.latest(PACKAGES)
         return next((item for item in packages.data if item.package_id == package_id), None) if packages else None
 
+    def package_name(self, package_id: str) -> str:
+        package = self.package(package_id)
+        return package.name if package else package_id
+
     def zone(self, package_id: str) -> str:
         """The package's time zone, or UTC while the package is unknown."""
         package = self.package(package_id)
@@ -81,6 +90,11 @@ class PageContext:
 
     def profile_names(self, package_id: str) -> dict[str, str]:
         return {profile.profile_id: profile.name for profile in self.profiles(package_id)}
+
+    def all_profile_names(self, package_id: str) -> dict[str, str]:
+        """As `profile_names`, for a page that shows profiles of many packages."""
+        profiles = self.latest(names_query(package_id))
+        return {profile.profile_id: profile.name for profile in profiles.data} if profiles else {}
 
     def page_data(self, query: Query[T], name: str) -> PageData:
         answer: LastAnswer[T | None] = self.cache.last_answer(query)

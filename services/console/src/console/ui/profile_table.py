@@ -54,11 +54,11 @@ class ProfileTable:
 
     def build_filters(self) -> None:
         with stack("line"):
-            text = ui.input(placeholder="Find a profile").props(
-                'outlined dense clearable debounce=300 aria-label="Find a profile" data-testid="find-profile"'
+            text = ui.input(placeholder="Find a phone").props(
+                'outlined dense clearable debounce=300 aria-label="Find a phone" data-testid="find-profile"'
             )
             state = ui.select(dict(STATES), value="").props(
-                'outlined dense aria-label="State of the open lane" data-testid="filter-state"'
+                'outlined dense aria-label="Status of campaigns" data-testid="filter-state"'
             )
 
         def changed() -> None:
@@ -69,11 +69,9 @@ class ProfileTable:
 
     def build_pager(self) -> None:
         with stack("line") as line:
-            back = button("Previous profiles", lambda: self._show(self.shown.previous())).props(
-                'data-testid="previous"'
-            )
+            back = button("Previous phones", lambda: self._show(self.shown.previous())).props('data-testid="previous"')
             self._page.live_html(self._render_number)
-            more = button("More profiles", self._next).props('data-testid="more"')
+            more = button("More phones", self._next).props('data-testid="more"')
 
         def update() -> None:
             line.set_visibility(bool(self.shown.cursors or self._next_cursor()))

@@ -1,0 +1,1 @@
+"""Words: what operators call alerts, causes and pages."""
