@@ -102,7 +102,7 @@ def table(
     fixed: bool = False,
 ) -> Markup:
     """A table. `numbers` has the indexes of the columns with numbers, which are right-aligned. `fixed`: the
-    columns are equally wide, so that they stand below each other in several tables."""
+    columns are equally wide, so that several tables look alike."""
 
     def cell(kind: str, column: int, content: Child) -> Markup:
         return tag(kind, content, class_="num" if column in numbers else None, scope="col" if kind == "th" else None)

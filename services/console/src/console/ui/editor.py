@@ -59,7 +59,7 @@ class SettingsEditor:
         self._show_changes()
 
     def watch(self, version: Callable[[], int | None]) -> None:
-        """Tell the operator when somebody else has saved the document meanwhile. `version` returns its present
+        """Show a notice when somebody else has saved the document meanwhile. `version` returns its present
         version."""
 
         def render() -> Markup:

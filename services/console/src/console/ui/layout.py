@@ -109,7 +109,7 @@ class Pages(ui.sub_pages):
 
 
 class Navigation:
-    """The links to the pages. The link to the alerts, and the menu on a phone, show how many alerts nobody has
+    """The links to the pages. The link to the alerts, and the menu on a phone, show how many alerts are not
     acknowledged. So does the title of the browser tab."""
 
     def __init__(self, context: PageContext, colours: Colours) -> None:
@@ -132,7 +132,7 @@ class Navigation:
 
     @property
     def _alerts(self) -> int:
-        """The number of alerts that nobody has acknowledged."""
+        """The number of alerts that are not acknowledged."""
         alerts = self._context.latest(ALERTS)
         return unacknowledged(alerts.data) if alerts else 0
 
@@ -159,7 +159,7 @@ class Navigation:
         return join(tag("div", brand, burger, class_="side-top"), self._newest_alert(), self._links(), self._foot())
 
     def _newest_alert(self) -> Markup | None:
-        """The newest alert that nobody has acknowledged, for the browser's notification. None before the first
+        """The newest alert that are not acknowledged, for the browser's notification. None before the first
         answer. An id begins with its time, so the newest alert has the highest id."""
         if (alerts := self._context.latest(ALERTS)) is None:
             return None
@@ -187,7 +187,7 @@ class Navigation:
 
     def _pip(self) -> Markup | None:
         count = self._alerts
-        return tag("span", str(count), class_="pip", title="alerts that nobody has acknowledged") if count else None
+        return tag("span", str(count), class_="pip", title="alerts that are not acknowledged") if count else None
 
     def _link(self, to: str, text: str, icon_name: str, beside: Child = None) -> Markup:
         current = "page" if self._path == to else None

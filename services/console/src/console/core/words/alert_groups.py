@@ -74,7 +74,7 @@ class AlertGroup:
 
     @property
     def raised(self) -> tuple[ApiAlert, ...]:
-        """The alerts that nobody has acknowledged."""
+        """The alerts that are not acknowledged."""
         return tuple(alert for alert in self.alerts if alert.state == "raised")
 
     @property
@@ -85,7 +85,7 @@ class AlertGroup:
 
 
 def groups(alerts: Sequence[ApiAlert], chosen: AlertFilter) -> tuple[AlertGroup, ...]:
-    """The groups of the alerts that fit the filter. Critical ones come first, then those with alerts that nobody has
+    """The groups of the alerts that fit the filter. Critical ones come first, then those with alerts that are not
     acknowledged, then the largest."""
     found: dict[tuple[str, str], list[ApiAlert]] = {}
     for alert in alerts:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from pacer.core.forecast.extrapolation import Curve, even_curve, hour_of, scaled_curve
-from pacer.core.forecast.lifting import lifted
+from pacer.core.forecast.lifted_rules import lifted
 from pacer.core.forecast.long_run import LongRun
 from pacer.core.forecast.plan import STEPS_OF_LIFTED, STEPS_OF_PREVIEW, ForecastPlan, QueueLoad, plan_forecast
 from pacer.core.forecast.queue_snapshot import QueueSnapshot
@@ -49,7 +49,7 @@ class PackageForecast:
     simulated: int
     """How many releases were simulated."""
     decisive: str = ""
-    """The bound whose lifting would bring the completion forward most. Empty: no bound would, or nobody asked."""
+    """The bound whose lifting would bring the completion forward most. Empty: none would, or it was not computed."""
 
     @property
     def completion(self) -> datetime | None:

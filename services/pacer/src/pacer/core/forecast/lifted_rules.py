@@ -1,4 +1,4 @@
-"""Lifting: the rules of a profile without one of its bounds. A forecast under such rules shows how much the bound
+"""Lifted rules: the rules of a profile without one of its bounds. A forecast under such rules shows how much the bound
 costs."""
 
 from collections.abc import Callable, Mapping
