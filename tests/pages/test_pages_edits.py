@@ -6,6 +6,8 @@ import pytest
 from pages.stubbed_console import StubbedTab
 from playwright.async_api import Dialog, expect
 
+BORDER = "field => getComputedStyle(field.closest('.q-field__control'), '::after').borderColor"
+
 pytestmark = pytest.mark.xdist_group("console")
 
 
@@ -16,6 +18,8 @@ async def test_impossible_values_are_refused_where_they_are_typed(mona: StubbedT
     await expect(mona.page.get_by_text("Correct first: In an hour")).to_be_visible()
     await mona.by_test_id("field-profile_limits-per_hour").fill("1000")
     await expect(mona.page.get_by_text("it would never take effect")).to_be_visible()
+    field = mona.by_test_id("field-profile_limits-per_hour")
+    assert await field.evaluate(BORDER) == "rgb(179, 38, 30)"  # red: before, a wrong field had a green border
     await expect(mona.by_test_id("save")).to_be_disabled()
     await mona.by_test_id("field-profile_limits-per_hour").fill("40")
     await expect(mona.by_test_id("save")).to_be_enabled()

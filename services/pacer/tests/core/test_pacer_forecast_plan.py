@@ -8,7 +8,7 @@ import pytest
 from pacer.core.forecast.extrapolation import even_curve
 from pacer.core.forecast.message_share import MessageShare
 from pacer.core.forecast.package_forecast import LOOKS_OF_A_STEP, PackageForecast, forecast_package
-from pacer.core.forecast.plan import STEPS_OF_ANSWER, QueueLoad, plan_forecast
+from pacer.core.forecast.plan import STEPS_OF_ANSWER, STEPS_OF_LIFTED, QueueLoad, plan_forecast
 from pacer.core.forecast.queue_snapshot import QueuePart, QueueSnapshot
 from pacer.core.hours import Hours
 from pacer.core.policy import Margins, Rules
@@ -101,8 +101,9 @@ def test_a_full_package_limit_does_not_make_a_forecast_endless(
     monkeypatch.setattr(Simulation, "run", lambda self, until: (simulations.append(self), run(self, until))[1])
     queues = message(profiles, each)
     forecast = forecast_package("one", queues, per_day, [NOON] * per_day, NOON, STEPS_OF_ANSWER)
-    (simulation,) = simulations
+    simulation, *lifted = simulations
     assert simulation.looks <= LOOKS_OF_A_STEP * STEPS_OF_ANSWER
+    assert max(each.looks for each in lifted) <= LOOKS_OF_A_STEP * STEPS_OF_LIFTED
     assert forecast.counted_until is not None
     assert hours(forecast) == pytest.approx(24 * profiles * each / per_day, rel=0.1)
     assert sum(sum(hour.values()) for hour in forecast.curve.values()) == profiles * each

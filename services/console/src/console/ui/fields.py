@@ -154,7 +154,8 @@ class FieldView:
 
     def show_error(self, text: str) -> None:
         self._error.set_content(join(text))
-        self._input.props("error") if text else self._input.props(remove="error")
+        self._input.classes(add="invalid" if text else "", remove="" if text else "invalid")
+        self._input.props(f'aria-invalid="{"true" if text else "false"}"')
 
     def show_effect(self, text: str) -> None:
         if str(join(text)) != self._effect.content:

@@ -12,7 +12,7 @@ over all profiles."""
 STEPS_OF_PREVIEW = 8_000
 """A preview or a what-if simulates at most this many releases, counted over all profiles. Later releases are
 extrapolated at the simulated pace."""
-STEPS_OF_LIFTED = 250
+STEPS_OF_LIFTED = 60
 """To find the bound that holds most, a preview simulates this many releases of one profile again for each bound."""
 STEPS_OF_PROFILE_MIN = 20
 """Fewer simulated releases would not show the pace of a profile. If there are too few steps to give every profile this
