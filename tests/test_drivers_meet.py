@@ -1,10 +1,13 @@
 """Drivers and simulator: every kind of content and every failure of the simulator, over its strict gateway APIs."""
 
 from collections.abc import AsyncGenerator
+from datetime import timedelta
+from typing import Any
 
 import pytest
 
-from sender.core.gateway_answer import SendAccepted, SendInDoubt, SendRefused
+from sender.core.delivery import Delivery
+from sender.core.gateway_answer import LookupUnsupported, MessageFound, SendAccepted, SendInDoubt, SendRefused
 from sender.gateways.cloud_api import CloudApiDriver
 from sender.gateways.credentials import Keyring
 from sender.gateways.driver import Driver
@@ -23,6 +26,8 @@ from simulator.testing import ACCOUNTS, CREDENTIALS, SimulatorClient, running_si
 from spreader.clock import Clock, wall_now
 from spreader.contract.configuration import Driver as Name
 from spreader.contract.configuration import Gateway, Profile
+from spreader.contract.content import CONTENT
+from spreader.contract.events import DeliveryReleased
 from spreader.vault import Vault
 
 BASES = {"cloud_api": "/cloud/v23.0", "waha": "/waha", "evolution": "/evolution"}
@@ -184,3 +189,78 @@ async def test_a_brazilian_number_is_sent_to_in_the_form_that_whatsapp_knows(
 @pytest.mark.parametrize("driver", ["waha", "evolution"])
 async def test_a_number_is_checked(simulator: SimulatorClient, drivers: dict[str, Driver], driver: Name) -> None:
     assert (await drivers[driver].check_number(at(simulator, driver), PHONE)).exists is True
+
+
+def released_now(**changes: Any) -> DeliveryReleased:
+    return released().model_copy(update={"released_at": wall_now(), **changes})
+
+
+async def answered_with_an_error_after_it_was_sent(
+    simulator: SimulatorClient, drivers: dict[str, Driver], driver: Name, delivery: Delivery
+) -> None:
+    fault = {"kind": "fail_after_sending", "code": "504", "driver": driver, "count": 1}
+    assert (await simulator.request("POST", "/faults", fault)).status == 201
+    assert isinstance(await send_once(drivers[driver], delivery, at(simulator, driver)), SendInDoubt)
+
+
+async def keep_messages(simulator: SimulatorClient, keeps: bool = True) -> None:
+    """Make WAHA's engine NOWEB keep its messages, as its configuration can."""
+    config = {"noweb": {"store": {"enabled": keeps}}}
+    path = f"/waha/api/sessions/{ACCOUNTS['waha']}"
+    assert (await simulator.call_with_key("waha", "PUT", path, {"config": config})).status == 200
+
+
+@pytest.mark.parametrize("driver", ["waha", "evolution"])
+@pytest.mark.parametrize("kind", ["text", "image", "document", "video"])
+async def test_a_message_in_doubt_is_found_at_its_gateway(
+    simulator: SimulatorClient, drivers: dict[str, Driver], driver: Name, kind: str
+) -> None:
+    await keep_messages(simulator)
+    delivery = released_now(content=CONTENT.validate_python(CONTENTS[kind]))
+    earlier = delivery.model_copy(update={"released_at": wall_now() - timedelta(hours=1)})
+    later = delivery.model_copy(update={"released_at": wall_now() + timedelta(hours=1)})
+    await answered_with_an_error_after_it_was_sent(simulator, drivers, driver, delivery)
+    line = (await simulator.ledger())[-1]
+    profile = at(simulator, driver)
+    for sought in (delivery, earlier):
+        assert await drivers[driver].find(sought, profile) == MessageFound(line["message_id"], by_text=True)
+    assert isinstance(await drivers[driver].find(later, profile), LookupUnsupported)
+    elsewhere = delivery.model_copy(update={"recipient": "201001234599"})
+    assert isinstance(await drivers[driver].find(elsewhere, profile), LookupUnsupported)
+
+
+@pytest.mark.parametrize("driver", ["waha", "evolution"])
+@pytest.mark.parametrize("number", ["5531987654322", "553187654322"])
+async def test_a_brazilian_message_in_doubt_is_found_under_the_number_that_whatsapp_knows(
+    simulator: SimulatorClient, drivers: dict[str, Driver], driver: Name, number: str
+) -> None:
+    await simulator.register_account(driver, behaviour={"without_nine": ["553187654322"]})
+    await keep_messages(simulator)
+    delivery = released_now(recipient=number)
+    await answered_with_an_error_after_it_was_sent(simulator, drivers, driver, delivery)
+    found = await drivers[driver].find(delivery, at(simulator, driver))
+    await simulator.register_account(driver)
+    assert found == MessageFound((await simulator.ledger())[-1]["message_id"], by_text=True)
+
+
+async def test_waha_without_a_store_shows_no_messages(simulator: SimulatorClient, drivers: dict[str, Driver]) -> None:
+    await keep_messages(simulator, keeps=False)
+    delivery = released_now()
+    await answered_with_an_error_after_it_was_sent(simulator, drivers, "waha", delivery)
+    assert isinstance(await drivers["waha"].find(delivery, at(simulator, "waha")), LookupUnsupported)
+
+
+async def test_a_lock_of_new_chats_is_found_when_the_profile_is_checked(
+    simulator: SimulatorClient, drivers: dict[str, Driver]
+) -> None:
+    assert (await drivers["waha"].check(at(simulator, "waha"))).restriction is None
+    path = f"/accounts/waha/{ACCOUNTS['waha']}/reports"
+    report = {"kind": "time_lock", "seconds": 3600, "enforcement": "BIZ_COMMERCE_VIOLATION_DRUGS"}
+    assert (await simulator.request("POST", path, report)).status == 202
+    locked = (await drivers["waha"].check(at(simulator, "waha"))).restriction
+    assert locked is not None
+    assert locked.until is not None
+    assert (locked.lanes, locked.failure) == (("open", "reply"), "account")
+    assert timedelta(minutes=59) < locked.until - wall_now() <= timedelta(hours=1)
+    await simulator.request("POST", path, {"kind": "time_lock", "seconds": None})
+    assert (await drivers["waha"].check(at(simulator, "waha"))).restriction is None

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from sender.core.found_message import CLOCK_MARGIN, evolution_messages, found_message, waha_messages
+from sender.core.found_message import CLOCK_MARGIN, evolution_messages, forms_of, found_message, waha_messages
 from sender.gateways.waha import message_id
 from sender.testing import NOON, PHONE, released, reply
 
@@ -50,8 +50,16 @@ def test_a_text_is_found_in_each_kind_of_message(message: dict[str, Any]) -> Non
     assert by_evolution({**evolution(), "message": message}) == "3EB0AA"
 
 
-def test_a_brazilian_number_is_found_in_its_other_form() -> None:
-    assert by_waha(waha(phone="558299448232"), recipient="5582999448232") == "3EB0AA"
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("5582999448232", "558299448232"), ("5215512345678", "525512345678"), ("5491123456789", "541123456789")],
+)
+def test_a_number_is_found_in_its_other_form(one: str, other: str) -> None:
+    """Evolution API sends to `525512345678` and `541123456789`, whichever form it was given."""
+    for number, shown in ((one, other), (other, one)):
+        assert by_waha(waha(phone=shown), recipient=number) == "3EB0AA"
+        assert by_evolution(evolution(phone=shown), recipient=number) == "3EB0AA"
+        assert forms_of(number) == {one, other}, "a delivery to the other form may be meant"
 
 
 @pytest.mark.parametrize(

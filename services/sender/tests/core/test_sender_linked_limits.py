@@ -35,8 +35,8 @@ def test_a_quota_is_read_in_both_forms() -> None:
     quota = Quota(total=100, used=80, resets_at=ENDS, warning="second")
     baileys = {"total_quota": 100, "used_quota": 80, "cycle_end_timestamp": 1780315200}
     assert new_chat_quota({**baileys, "capping_status": "SECOND_WARNING"}) == quota
-    camel = {"totalQuota": 100, "usedQuota": 80, "cycleEndTimestamp": "1780315200", "cappingStatus": "SECOND_WARNING"}
-    assert new_chat_quota(camel) == quota
+    waha = {"totalQuota": 100, "usedQuota": 80, "cycleEnd": 1780315200, "cappingStatus": "SECOND_WARNING"}
+    assert new_chat_quota(waha) == quota
     assert new_chat_quota(baileys) == quota.model_copy(update={"warning": "none"})
 
 

@@ -12,6 +12,7 @@ from simulator.endpoints.cloud_api import cloud_api_routes
 from simulator.endpoints.cloud_subscriptions import cloud_subscription_routes
 from simulator.endpoints.evolution import evolution_routes
 from simulator.endpoints.evolution_instances import evolution_instance_routes, evolution_webhook_routes
+from simulator.endpoints.evolution_messages import evolution_message_routes
 from simulator.endpoints.faults import fault_routes
 from simulator.endpoints.ledger import ledger_routes
 from simulator.endpoints.problems import RequestProblem, install_error_handlers
@@ -65,6 +66,7 @@ def build(settings: SimulatorSettings, clock: Clock | None = None) -> FastAPI:
         waha_routes(gateway, accounts, whatsapp),
         waha_session_routes(gateway, accounts, whatsapp, clock),
         evolution_routes(gateway, accounts, whatsapp),
+        evolution_message_routes(gateway, accounts),
         evolution_instance_routes(gateway, accounts, whatsapp, clock),
         evolution_webhook_routes(accounts),
         fault_routes(fault_registry, clock),

@@ -25,6 +25,7 @@ from simulator.dialects.dialect import SentMessage
 from simulator.fault_registry import FaultRegistry
 from simulator.send_ledger import LedgerEntry, SendLedger
 from simulator.sends_in_flight import SendsInFlight
+from simulator.shown_messages import ShownMessages
 from simulator.webhook_caller import WebhookCaller, WebhookPost
 from simulator.whatsapp import WhatsAppNetwork
 from spreader.clock import Clock
@@ -95,6 +96,7 @@ class SimulatedGateway:
         self._whatsapp = whatsapp
         self._habits = habits
         self._clock = clock
+        self.shown_messages = ShownMessages()
 
     async def send(
         self, account: GatewayAccount, incoming: IncomingSend, until_disconnected: Disconnection
@@ -144,6 +146,7 @@ class SimulatedGateway:
         if plan.refusal is not None:
             return plan, plan.refusal
         sent = SentMessage(message_id, incoming.delivery_id, incoming.recipient, incoming.content, now)
+        self.shown_messages.add(account.key, sent)
         for body in DIALECTS[account.driver].echo(account, sent):
             self._webhook_caller.schedule(WebhookPost.create("receipt", account.key, body), timedelta())
         for reaction, wait in _timed(self._reactions(incoming, plan, now), now, plan):

@@ -8,7 +8,7 @@ from datetime import datetime
 from random import Random
 
 from simulator.accounts import AccountKey, GatewayAccount
-from simulator.core.account_state import AccountState
+from simulator.core.account_state import AccountState, ChatLock
 from simulator.core.faults import SendPlan
 from simulator.core.phone_numbers import known_number
 from simulator.core.portfolio import Portfolio
@@ -75,6 +75,11 @@ class WhatsAppNetwork:
 
     def session(self, account: GatewayAccount) -> SessionStatus:
         return self.state(account).session(self._clock())
+
+    def chat_lock(self, account: GatewayAccount) -> tuple[ChatLock, bool]:
+        """The lock that was set last, and whether it is still active."""
+        lock = self.state(account).lock
+        return lock, lock.is_active(self._clock())
 
     def quality(self, account: GatewayAccount) -> QualityRating:
         return quality(account.behaviour, self.state(account), self._clock())

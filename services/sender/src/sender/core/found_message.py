@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sender.core.brazil_numbers import other_form
 from sender.core.delivery import Delivery
 from spreader.contract.content import TextContent
 from spreader.contract.events import ReplyDeliveryAssigned
+from spreader.phone.canonical import spellings
 
 CLOCK_MARGIN = timedelta(seconds=2)
 """How far the gateway's clock may be behind ours. If it is further behind, the message is not recognised."""
@@ -42,8 +42,9 @@ def asked_at(delivery: Delivery) -> datetime:
 
 
 def forms_of(recipient: str) -> frozenset[str]:
-    other = other_form(recipient)
-    return frozenset({recipient} if other is None else {recipient, other})
+    """The forms of the number under which a gateway may show its chat. Evolution API changes Mexican and Argentine
+    numbers too (`createJid.ts`)."""
+    return frozenset(spellings(recipient))
 
 
 def text_of(delivery: Delivery) -> str | None:

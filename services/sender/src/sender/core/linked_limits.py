@@ -39,7 +39,7 @@ def new_chat_quota(counter: Any) -> Quota | None:
     if not _is_count(total) or not _is_count(used):
         return None
     warning = str(_either(counter, "capping_status", "cappingStatus"))
-    resets_at = _time(_either(counter, "cycle_end_timestamp", "cycleEndTimestamp"))
+    resets_at = _time(_either(counter, "cycle_end_timestamp", "cycleEnd"))
     return Quota(total=total, used=used, resets_at=resets_at, warning=_WARNINGS.get(warning, "none"))
 
 

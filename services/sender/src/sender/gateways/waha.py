@@ -7,7 +7,7 @@ from urllib.parse import quote
 from sender.core import failure_table, session_states
 from sender.core.delivery import Delivery, quoted_message_id
 from sender.core.file_names import VOICE, file_name
-from sender.core.found_message import found_message, text_of, waha_messages
+from sender.core.found_message import forms_of, found_message, text_of, waha_messages
 from sender.core.gateway_answer import (
     GatewayAnswer,
     LookupResult,
@@ -74,17 +74,17 @@ class WahaDriver:
         show may have been sent."""
         if text_of(delivery) is None:
             return LookupUnsupported("WAHA has no lookup by our delivery id")
-        chat = quote(chat_id(delivery.recipient), safe="")
-        path = f"/api/{session_name(profile)}/chats/{chat}/messages?limit={FOUND_MAX}&downloadMedia=false"
-        try:
-            outcome = await self._device.get(profile, path)
-        except Undecryptable as error:
-            return LookupUnsupported(clean(str(error)))
-        messages = waha_messages(outcome.body, message_id) if isinstance(outcome, HttpResponse) else ()
-        found = found_message(delivery, messages)
-        if found is None:
-            return LookupUnsupported("WAHA has no lookup by our delivery id, and shows no such message")
-        return MessageFound(clean_id(found), by_text=True)
+        for number in sorted(forms_of(delivery.recipient)):  # the chat has the form that WhatsApp knows
+            chat = quote(chat_id(number), safe="")
+            path = f"/api/{session_name(profile)}/chats/{chat}/messages?limit={FOUND_MAX}&downloadMedia=false"
+            try:
+                outcome = await self._device.get(profile, path)
+            except Undecryptable as error:
+                return LookupUnsupported(clean(str(error)))
+            messages = waha_messages(outcome.body, message_id) if isinstance(outcome, HttpResponse) else ()
+            if (found := found_message(delivery, messages)) is not None:
+                return MessageFound(clean_id(found), by_text=True)
+        return LookupUnsupported("WAHA has no lookup by our delivery id, and shows no such message")
 
     async def check(self, profile: Profile) -> ProfileCheck:
         try:

@@ -33,6 +33,8 @@ class ChatLock:
     until: datetime | None = None
     locks: int = 0
     """The number of locks so far, including this one."""
+    enforcement: str = "DEFAULT"
+    """WhatsApp's reason for the lock."""
 
     def is_active(self, now: datetime) -> bool:
         return self.until is not None and now < self.until
@@ -44,7 +46,7 @@ class ChatLock:
         """
         locks = max(self.locks, 1) if self.is_active(now) else self.locks + 1
         until = now + LOCK_STEPS[min(locks, len(LOCK_STEPS)) - 1]
-        return ChatLock(max(until, self.until or until), locks)
+        return ChatLock(max(until, self.until or until), locks, self.enforcement)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +90,8 @@ class AccountState:
         match report:
             case SessionChanged(status):
                 return replace(self, connection=status, banned_until=None)
-            case TimeLocked(until):
-                return replace(self, lock=replace(self.lock, until=until))
+            case TimeLocked(until, enforcement):
+                return replace(self, lock=replace(self.lock, until=until, enforcement=enforcement))
             case Silenced(until):
                 return replace(self, silenced_until=until, lock=replace(self.lock, until=until))
             case TemporarilyBanned(_, until):

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, assert_never
 
 from simulator.accounts import GatewayAccount
+from simulator.core.account_state import ChatLock
 from simulator.core.customers import SimulatedReceipt
 from simulator.core.failures import WAHA_FAILURES
 from simulator.core.phone_numbers import chat_id, hide_number
@@ -62,23 +63,7 @@ class WahaDialect:
         return ack_event, _engine(account, "messages.update", raw, receipt.at)
 
     def echo(self, account: GatewayAccount, sent: SentMessage) -> tuple[Json, ...]:
-        text = getattr(sent.content, "text", None) or getattr(sent.content, "caption", None) or ""
-        payload = {
-            "id": _full_id(account, sent, from_me=True),
-            "timestamp": int(sent.at.timestamp()),
-            "from": f"{account.phone}@c.us",
-            "fromMe": True,
-            "source": "api",
-            "to": _chat(account, sent.recipient),
-            "body": text,
-            "hasMedia": sent.content.type not in ("text", "template"),
-            "media": None,
-            "ack": 0,
-            "ackName": "PENDING",
-            "vCards": [],
-            "_data": {},
-        }
-        return (_event(account, "message.any", payload, sent.at),)
+        return (_event(account, "message.any", shown_message(account, sent), sent.at),)
 
     def message(self, account: GatewayAccount, customer_message: PendingMessage) -> Json:
         sender = _chat(account, customer_message.phone)
@@ -141,6 +126,37 @@ class WahaDialect:
 
     def retries(self, event: CallKind) -> RetrySchedule:
         return FIFTEEN_TIMES
+
+
+def shown_message(account: GatewayAccount, sent: SentMessage) -> Json:
+    """The form of our own message in the event `message.any`, and in the list of a chat's messages.
+
+    NOWEB and GOWS name the chat in `from`, whoever has written the message, and have no `to`.
+    """
+    chat = _chat(account, sent.recipient)
+    ends = {"from": f"{account.phone}@c.us", "to": chat} if account.engine == "WEBJS" else {"from": chat}
+    return {
+        "id": _full_id(account, sent, from_me=True),
+        "timestamp": int(sent.at.timestamp()),
+        **ends,
+        "fromMe": True,
+        "source": "api",
+        "body": getattr(sent.content, "text", None) or getattr(sent.content, "caption", None),
+        "hasMedia": sent.content.type not in ("text", "template"),
+        "media": None,
+        "ack": 0,
+        "ackName": "PENDING",
+        "vCards": [],
+        "_data": {},
+    }
+
+
+def shown_lock(lock: ChatLock, active: bool) -> Json | None:
+    """The lock of new chats beside the session (`me`). None if there was never one."""
+    if lock.until is None:
+        return None
+    ends = int(lock.until.timestamp())
+    return {"enforcementType": lock.enforcement, "isActive": active, "timeEnforcementEnds": ends}
 
 
 def bare_id() -> str:

@@ -56,6 +56,7 @@ def account_routes(
         registered = _found(accounts, driver, account)
         accounts.remove(registered.key)
         whatsapp.forget(registered)
+        gateway.shown_messages.forget(registered.key)
         return {"removed": 1}
 
     @routes.post("/cloud_api/{account}/verification")

@@ -22,7 +22,7 @@ from simulator.dialects.linked_forms import (
     WahaVoice,
     error_texts,
 )
-from simulator.dialects.waha import STATUS, VERSION, baileys_key, own_contact
+from simulator.dialects.waha import STATUS, VERSION, baileys_key, own_contact, shown_lock, shown_message
 from simulator.endpoints.disconnect import until_disconnected
 from simulator.endpoints.problems import GatewayErrorResponse
 from simulator.gateway import IncomingSend, MessageAccepted, NoAnswer, SendAnswer, SimulatedGateway
@@ -37,6 +37,11 @@ FORMS: dict[str, type[WahaSend]] = {
     "sendVideo": WahaVideo,
     "sendFile": WahaDocument,
 }
+NO_STORE = (
+    'Enable NOWEB store "config.noweb.store.enabled=True" and "config.noweb.store.full_sync=True" when starting a new '
+    "session. Read more: https://waha.devlike.pro/docs/engines/noweb#store"
+)
+"""WAHA's own words."""
 CODECS = {"sendImage": "image/", "sendVoice": "audio/ogg; codecs=opus", "sendVideo": "video/mp4"}
 
 
@@ -55,7 +60,17 @@ def waha_routes(gateway: SimulatedGateway, accounts: AccountRegistry, whatsapp: 
     @routes.get("/api/sessions/{session}")
     async def session(session: str, request: Request) -> JSONResponse:
         account = waha_account(accounts, session, request)
-        return JSONResponse(session_body(account, STATUS[whatsapp.session(account)]))
+        return JSONResponse(session_body(account, whatsapp))
+
+    @routes.get("/api/{session}/chats/{chat}/messages")
+    async def messages(session: str, chat: str, request: Request, limit: int = 10, offset: int = 0) -> JSONResponse:
+        account = waha_account(accounts, session, request)
+        if STATUS[whatsapp.session(account)] != "WORKING":
+            return failed("422", account, STATUS[whatsapp.session(account)])
+        if account.engine == "NOWEB" and not _has_store(account):
+            raise GatewayErrorResponse(bad_request(NO_STORE))
+        here = [sent for sent in gateway.shown_messages.of(account.key) if chat in _chat_names(account, sent)]
+        return JSONResponse([shown_message(account, sent) for sent in here[offset : offset + limit]])
 
     @routes.get("/api/contacts/check-exists")
     async def check_exists(phone: str, session: str, request: Request) -> JSONResponse:
@@ -151,15 +166,26 @@ def _is_key_of(key: str, account: GatewayAccount) -> bool:
     return secrets.compare_digest(key.encode(), account.credentials["api_key"].encode())
 
 
-def bad_request(message: list[str]) -> JSONResponse:
+def _has_store(account: GatewayAccount) -> bool:
+    """Whether the session keeps its messages. With the engine NOWEB it keeps none unless it is told to."""
+    noweb = account.config.get("noweb") or {}
+    return bool((noweb.get("store") or {}).get("enabled"))
+
+
+def _chat_names(account: GatewayAccount, sent: SentMessage) -> set[str]:
+    return {chat_id(sent.recipient, "c.us", lid) for lid in (False, account.behaviour.lid)}
+
+
+def bad_request(message: str | list[str]) -> JSONResponse:
     return JSONResponse({"message": message, "error": "Bad Request", "statusCode": 400}, 400)
 
 
-def session_body(account: GatewayAccount, status: str) -> dict[str, Any]:
+def session_body(account: GatewayAccount, whatsapp: WhatsAppNetwork) -> dict[str, Any]:
     usual = {"metadata": {"profile.id": account.profile_id}, "webhooks": [{"url": account.webhook_url}]}
     config = account.config or usual
-    engine = {"engine": account.engine}
-    return {"name": account.account, "status": status, "config": config, "me": own_contact(account), "engine": engine}
+    me = {**own_contact(account), "reachoutTimelock": shown_lock(*whatsapp.chat_lock(account)), "messageCapping": None}
+    status, engine = STATUS[whatsapp.session(account)], {"engine": account.engine}
+    return {"name": account.account, "status": status, "config": config, "me": me, "engine": engine}
 
 
 def _answer(answer: SendAnswer, account: GatewayAccount, status: str) -> JSONResponse:

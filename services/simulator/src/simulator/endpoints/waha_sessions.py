@@ -46,7 +46,7 @@ class SessionControl:
         return self.whatsapp.session(account) not in WAITING
 
     def shown(self, account: GatewayAccount, status: int = 200) -> JSONResponse:
-        return JSONResponse(session_body(account, STATUS[self.whatsapp.session(account)]), status)
+        return JSONResponse(session_body(account, self.whatsapp), status)
 
     def change(self, account: GatewayAccount, change: str) -> None:
         linked = self.is_linked(account)

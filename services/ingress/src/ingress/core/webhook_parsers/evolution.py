@@ -31,13 +31,17 @@ from spreader.contract.events import SessionState
 from spreader.text.clean_text import CleanText, SafeText, clean_id
 
 TOKEN_HEADER, TOKEN_PREFIX = "authorization", "Bearer "
-TEMPORARY_BAN = 402
+TEMPORARY_BAN, TIMED_OUT = 402, 408
 
 _STATES: Mapping[str, SessionState] = {"open": "working", "connecting": "starting"}
 _NOT_SEARCHED = ("messages.set", "messages.edited", "messages.upsert")
 """Events in which the parser does not look for unexpected messages. In `messages.upsert` and `messages.edited`, every
 item has been read as a message or an edit already. `messages.set` has old messages, which the gateway reads again after
 linking."""
+_NOT_CONNECTED_AGAIN = LinkedStatus(
+    "the connection was lost, and the gateway does not connect again", str(TIMED_OUT), "stopped"
+)
+"""Evolution API 2.4 does not connect again after a time-out. 2.3 does, and does not report it."""
 _UNLINKED = LinkedStatus("somebody must scan the code", session="unlinked")
 
 
@@ -185,6 +189,8 @@ def _connection(data: UntrustedJson, now: datetime) -> LinkedStatus | None:
         return LinkedStatus("nobody scanned the code in time", "refused", "unlinked")
     if state == "close" and code == TEMPORARY_BAN:  # `status.instance` has the length of the ban
         return LinkedStatus("the account is banned for a while", str(code), "failed")
+    if state == "close" and code == TIMED_OUT:
+        return _NOT_CONNECTED_AGAIN
     return connection_ended(code, UntrustedJson(None), now) if state == "close" else None
 
 
@@ -195,4 +201,6 @@ def _instance(data: UntrustedJson, now: datetime) -> LinkedStatus | None:
         return None
     error = data["disconnectionObject"].embedded["error"]
     code = data["disconnectionReasonCode"].integer or error["output"]["statusCode"].integer
+    if code == TIMED_OUT:
+        return _NOT_CONNECTED_AGAIN
     return connection_ended(code, error["data"], now)

@@ -113,7 +113,7 @@ def new_chat_quota(counter: UntrustedJson) -> LinkedStatus | None:
     if total is None or used is None or total < 0:
         return None
     status = _either(counter, "capping_status", "cappingStatus").text or "NONE"
-    resets_at = _either(counter, "cycle_end_timestamp", "cycleEndTimestamp").timestamp
+    resets_at = _either(counter, "cycle_end_timestamp", "cycleEnd").timestamp
     quota = Quota(total=total, used=used, resets_at=resets_at, warning=_WARNINGS.get(status, "none"))
     return LinkedStatus(f"WhatsApp has counted {used} of {total} new chats ({status})", status, quota=quota)
 
