@@ -97,6 +97,8 @@ EVOLUTION = [
     (403, "Forbidden", "credentials"),
     (404, 'The "x" instance does not exist', "profile"),
     (429, "Too Many Requests", "throttled"),
+    (503, "This Evolution API instance is not activated. Open http://x/manager/login to activate", "credentials"),
+    (503, "Service Unavailable", "ambiguous"),
     (400, '[{"jid": "1@s.whatsapp.net", "exists": false, "number": "1"}]', "recipient"),
     (400, '["Error: Connection Closed"]', "session"),
     (400, '["Owned media must be a url or base64"]', "content"),

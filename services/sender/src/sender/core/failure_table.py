@@ -102,6 +102,7 @@ def _pattern(statuses: int | range, text: str, rule: FailureRule, code: str | No
 
 _ANY = range(400, 600)
 _KEY = FailureRule("credentials", "the gateway does not accept the key")
+_NO_LICENCE = FailureRule("credentials", "the gateway is not activated: it needs a licence")
 _SESSION = FailureRule("session", "the profile's session is not ready at its gateway")
 _NO_CHATS = _rule(meanings.NO_CHATS)
 _STALE = _rule(meanings.STALE, _wait(2, 2, 2))
@@ -162,6 +163,7 @@ EVOLUTION: tuple[ErrorPattern, ...] = (
     _pattern(403, "", _KEY, "403"),
     _pattern(404, "", FailureRule("profile", "the gateway has no such instance"), "404"),
     _pattern(429, "", _TOO_FAST, "429"),
+    _pattern(503, r"not activated", _NO_LICENCE, "503"),  # since 2.4, before it reads the request
     # All other errors have HTTP status 400 or 500, so mostly their texts distinguish them.
     *_LINKED,
     *_LARGE,

@@ -131,7 +131,7 @@ class WahaDialect:
 def shown_message(account: GatewayAccount, sent: SentMessage) -> Json:
     """The form of our own message in the event `message.any`, and in the list of a chat's messages.
 
-    NOWEB and GOWS name the chat in `from`, whoever has written the message, and have no `to`.
+    NOWEB and GOWS name the chat in `from`, also for our own messages, and have no `to`.
     """
     chat = _chat(account, sent.recipient)
     ends = {"from": f"{account.phone}@c.us", "to": chat} if account.engine == "WEBJS" else {"from": chat}

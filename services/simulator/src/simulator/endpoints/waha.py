@@ -167,7 +167,7 @@ def _is_key_of(key: str, account: GatewayAccount) -> bool:
 
 
 def _has_store(account: GatewayAccount) -> bool:
-    """Whether the session keeps its messages. With the engine NOWEB it keeps none unless it is told to."""
+    """Whether the session keeps its messages. With the engine NOWEB it keeps none unless its configuration says so."""
     noweb = account.config.get("noweb") or {}
     return bool((noweb.get("store") or {}).get("enabled"))
 
