@@ -104,3 +104,28 @@ async def test_both_lanes_go_from_kafka_to_the_gateway_and_back(settings: Settin
         event.delivery_id for event in (reply(f"reply-{run}"), released(f"open-{run}"))
     )
     assert list(gateway.registered) == ["account-p1"]
+
+
+async def test_each_process_sends_only_the_deliveries_of_its_lane(settings: Settings, gateway: FakeGateway) -> None:
+    """The reply waits while only the open lane is carried, and is sent when a second process carries its lane."""
+    run = settings.database_url.rpartition("/")[2]
+    arguments: dict[str, Any] = settings.model_dump()
+    package = Package(package_id=run, version=1, name=run, profiles=(profile(gateway.base_url),))
+    servers = settings.kafka_bootstrap_servers
+    asked, open_release = fresh_deliveries(run)
+    async with asyncio.timeout(TIMEOUT_SECONDS), reading(servers) as consumer:
+        await write(servers, PackageConfigured(package=package, at=wall_now()), asked, open_release)
+        for lane in ("open", "reply"):
+            app = build(SenderSettings.model_validate({**arguments, "sender_lanes": lane}))
+            async with app.router.lifespan_context(app):
+                assert (await outcome_of(consumer, run)).message_id == f"{lane}-{run}"
+    assert gateway.sent == [delivery.delivery_id for delivery in (released(f"open-{run}"), reply(f"reply-{run}"))]
+
+
+async def outcome_of(consumer: AIOKafkaConsumer, run: str) -> DeliveryOutcome:
+    """The next outcome of this run."""
+    while True:
+        record = await consumer.getone()
+        event = decode(record.topic, read_headers(record.headers), record.value)
+        if isinstance(event, DeliveryOutcome) and event.message_id.endswith(run):
+            return event

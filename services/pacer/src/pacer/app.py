@@ -118,7 +118,7 @@ def build(settings: PacerSettings) -> FastAPI:
             KafkaComponent(broker, settings, consumers),
             *(relay_loop, release_loop, consent_loop, stopper_loop, eraser.loop),
             *pace_publisher.loops(),
-            *QueueMaintenance(engine, clock, relay_loop.wake, settings.contact_keep).loops(),
+            *QueueMaintenance(engine, clock, relay_loop.wake, settings.contact_keep, config.stale_reason).loops(),
             sender,
             *(Loop("ask for outcomes", outcome_requests.look), forecasts),
         ],

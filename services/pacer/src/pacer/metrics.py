@@ -13,6 +13,10 @@ WAITING = Gauge(
     "spreader_waiting_deliveries",
     "Held deliveries without a profile, because none can send; of all instances together.",
 )
+RELEASABLE = Gauge(
+    "spreader_releasable_profiles",
+    "Profiles whose next release is due and allowed now but not made yet, of all instances together.",
+)
 RELEASED = Counter("spreader_released_deliveries", "Deliveries released to the sender.")
 BOUND_RELEASES = Counter(
     "spreader_bound_releases", "Releases by the bound that the profile waited for last, in this process.", ["bound"]

@@ -47,6 +47,7 @@ from sender.linking.cloud_api import CloudApiWebhookSetter
 from sender.linking.endpoints import LinkEndpoints, add_link_endpoints
 from sender.linking.evolution import EvolutionLinker
 from sender.linking.waha import WahaLinker
+from sender.metrics import CARRIED, LANES
 from sender.settings import LEASE_MARGIN_SECONDS, SenderSettings
 from spreader.clock import Clock, clock_from_environment
 from spreader.consent import ConsentFollower, ConsentTable
@@ -124,7 +125,8 @@ class LaneContext:
 
 
 def build(settings: SenderSettings) -> FastAPI:
-    """Builds both lanes, and the components for work other than sends: checks, registration, uploads and receipts.
+    """Builds the lanes of this process, and the components for work other than sends: checks, registration, uploads and
+    receipts.
 
     That work has its own connections to Postgres, so that it cannot slow down a lane.
     """
@@ -165,8 +167,7 @@ def build(settings: SenderSettings) -> FastAPI:
             registration,
             PostgresComponent(engine, SERVICE, "postgres of the gateways", migrates=settings.database_migrate),
             media_store,
-            *build_lane(context, "reply", settings.sender_reply_concurrency, group_seconds=0),
-            *build_lane(context, "open", settings.sender_open_concurrency, settings.sender_group_seconds),
+            *build_lanes(context),
             *build_receipts(settings, engine, bus, clock),
             retention_loop("forget old rows", Retention(engine, clock, lambda: kept).delete_old),
             progress,
@@ -209,6 +210,20 @@ def build_receipts(settings: SenderSettings, engine: AsyncEngine, bus: KafkaBus,
         offsets,
         eraser.loop,
         KafkaComponent(broker, settings, [receipts, erased], "consumer of receipts"),
+    ]
+
+
+def build_lanes(context: LaneContext) -> Sequence[Component]:
+    """The components of all lanes that this process carries."""
+    settings = context.settings
+    limits = {"reply": settings.sender_reply_concurrency, "open": settings.sender_open_concurrency}
+    group_seconds = {"reply": 0.0, "open": settings.sender_group_seconds}
+    for lane in LANES:
+        CARRIED.labels(lane).set(lane in settings.carried_lanes)
+    return [
+        component
+        for lane in settings.carried_lanes
+        for component in build_lane(context, lane, limits[lane], group_seconds[lane])
     ]
 
 

@@ -32,6 +32,7 @@ UNPUBLISHED = Gauge(
 UNPUBLISHED_OLDEST = Gauge(
     "spreader_sender_unpublished_oldest_seconds", "Age of the oldest unpublished event.", ["lane"]
 )
+CARRIED = Gauge("spreader_sender_carried_lanes", "1 for a lane whose deliveries this process sends, else 0.", ["lane"])
 IN_FLIGHT = Gauge("spreader_sends_in_flight", "Deliveries that this process has claimed now.", ["lane"])
 SEND_SECONDS = Histogram(
     "spreader_send_seconds",
@@ -77,5 +78,5 @@ from_zero(CHECKS, DRIVERS, ("ok", "not_ok", "away"))
 from_zero(NUMBER_CHECKS, ("known", "asked", "not_said", "too_soon", "before_a_send"))
 from_zero(UPLOADS, ("made", "there"))
 PER_LANE = (UNSETTLED, OVERDUE_SECONDS, UNPUBLISHED, UNPUBLISHED_OLDEST, IN_FLIGHT, IN_DOUBT, FENCED, REPUBLISHED)
-for metric in (*PER_LANE, WITHOUT_TEXTS):
+for metric in (*PER_LANE, WITHOUT_TEXTS, CARRIED):
     from_zero(metric, LANES)

@@ -1,9 +1,12 @@
 """Settings: the environment variables of the sender."""
 
+from collections.abc import Sequence
 from datetime import timedelta
+from typing import Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
+from spreader.contract.events import Lane
 from spreader.settings import Settings
 
 LEASE_MARGIN_SECONDS = 2.0
@@ -14,6 +17,9 @@ class SenderSettings(Settings):
     sender_port: int = 8004
     ingress_url: str = "http://127.0.0.1:8000"
     """The address at which gateways reach ingress. They send their webhook calls to it."""
+    sender_lanes: Literal["reply", "open", "both"] = "both"
+    """The lanes whose deliveries this process sends. With `reply` for some processes and `open` for others, each lane
+    gets processes of its own. Every process does the other work of the sender, such as checks and HTTP calls."""
     sender_reply_concurrency: PositiveInt = 256
     """The most replies that one process sends at a time. One gateway host gets at most four fifths of them."""
     sender_open_concurrency: PositiveInt = 256
@@ -39,6 +45,10 @@ class SenderSettings(Settings):
     sender_number_checks_per_hour: PositiveInt = 20
     """The most number checks of one profile in an hour. WhatsApp may block new chats of a profile that checks many
     numbers."""
+
+    @property
+    def carried_lanes(self) -> Sequence[Lane]:
+        return ("reply", "open") if self.sender_lanes == "both" else (self.sender_lanes,)
 
     @property
     def keep(self) -> timedelta:

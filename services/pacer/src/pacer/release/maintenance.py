@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from pacer.metrics import ENDED
 from pacer.release.queue_count import QueueCounter
+from pacer.release.releasable_count import ReleasableCounter
 from pacer.sql import maintenance as sql
 from pacer.sql.database_clock import system_now
 from spreader.clock import Clock
@@ -22,18 +23,21 @@ EXPIRE_EVERY_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class QueueMaintenance:
-    """`keep_contacts`: how long the pacer remembers contacts and read times after their last change."""
+    """`keep_contacts`: how long the pacer remembers contacts and read times after their last change.
+    `stale_reason`: why nothing may be released now; None if releases are allowed."""
 
     engine: AsyncEngine
     clock: Clock
     wake_relay: Callable[[], None]
     keep_contacts: timedelta = timedelta(days=180)
+    stale_reason: Callable[[], str | None] = lambda: None
 
     def loops(self) -> Sequence[Loop]:
         return (
             Loop("expire", self.expire),
             retention_loop("forget", self.retention().delete_old),
             Loop("count the queue", QueueCounter(self.engine, self.clock).count),
+            Loop("count what may be released", ReleasableCounter(self.engine, self.clock, self.stale_reason).count),
         )
 
     def retention(self) -> Retention:

@@ -75,6 +75,12 @@ IN_QUEUE_ORDER = text("""
 SELECT set_config('enable_bitmapscan', 'off', true), set_config('enable_seqscan', 'off', true),
        set_config('enable_sort', 'off', true)""")
 
+RELEASABLE = text("""
+SELECT count(*) FROM (
+    SELECT FROM pacer.profile WHERE look_at <= :now AND NOT starts_with(profile_id, :waiting)
+    LIMIT :profiles) AS due""")
+"""Reads only the due profiles, by the index of `look_at`. A profile that a bound holds has a later `look_at`."""
+
 _PLACE = "profile_id, rank, cold, not_before, seq"
 QUEUE_COUNT = text(f"""
 WITH piece AS MATERIALIZED (
