@@ -3,7 +3,7 @@
 import logging
 import os
 import uuid
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import structlog
 from local.process.server_process import run_blocking
 from local.servers.postgres import create_database, drop_database
 from local.testbed.databases import MigratedDatabases
+from local.testbed.kustomize import kustomize as _kustomize
 from local.testbed.promtool import promtool as _promtool
 from local.testbed.workbench import Workbench, workbench
 from local.unavailable import Unavailable
@@ -172,6 +173,16 @@ def promtool() -> Path:
 def skip() -> Callable[[str], None]:
     """Skips the test for a reason. On CI, fails it."""
     return _skip
+
+
+@pytest.fixture(scope="session")
+def kustomize() -> Sequence[str]:
+    """The command that renders manifests of Kubernetes."""
+    try:
+        return _kustomize()
+    except Unavailable as reason:
+        _skip(f"needs kustomize: {reason}")
+        raise
 
 
 @pytest.fixture

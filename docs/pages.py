@@ -8,6 +8,7 @@ from typing import Any
 from deploy.grafana.pages import BOARDS
 from deploy.grafana.pages import page as dashboard
 from deploy.grafana.panels import Board
+from deploy.k8s.generated import MANIFESTS
 
 from docs import asyncapi, decision_index, example_day, flow, hops, openapi, settings
 
@@ -56,6 +57,10 @@ def _of_board(board: Board) -> Callable[[str], str]:
     return lambda _: dashboard(board)
 
 
+def _of_manifests(text: Callable[[], str]) -> Callable[[str], str]:
+    return lambda _: text()
+
+
 PAGES: Texts = {
     "openapi.json": lambda _: _document(openapi.document()),
     "openapi-stats.json": lambda _: _document(openapi.statistics()),
@@ -66,5 +71,6 @@ PAGES: Texts = {
     "decisions/README.md": _with("decisions", decision_index.table),
     "pacing.md": _with("example day", example_day.table),
     "performance.md": _with("hops", hops.table),
+    **{f"../deploy/k8s/{name}": _of_manifests(text) for name, text in MANIFESTS.items()},
     **{f"../deploy/grafana/dashboards/{name}.json": _of_board(board) for name, board in BOARDS.items()},
 }

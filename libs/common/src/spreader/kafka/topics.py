@@ -63,12 +63,17 @@ async def create_topics(settings: Settings, replication: int = 1) -> list[str]:
     return missing
 
 
-def _new_topic(topic: str, replication: int) -> NewTopic:
+def topic_settings(topic: str) -> TopicSettings:
+    """The settings that a new topic gets."""
     configs = {"cleanup.policy": "delete", "retention.ms": _ms(RETENTION)}
     if topic in COMPACTED:
         configs = {"cleanup.policy": "compact", "segment.bytes": str(SEGMENT_BYTES_COMPACTED)}
     configs |= {name: str(limit) for name, limit in LIMITS.get(topic, {}).items()}
-    return NewTopic(topic, PARTITIONS[topic], replication, topic_configs={**configs, **_times(topic)})
+    return {**configs, **_times(topic)}
+
+
+def _new_topic(topic: str, replication: int) -> NewTopic:
+    return NewTopic(topic, PARTITIONS[topic], replication, topic_configs=dict(topic_settings(topic)))
 
 
 def _times(topic: str) -> TopicSettings:

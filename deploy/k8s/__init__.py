@@ -1,0 +1,1 @@
+"""Kubernetes: the manifests, and the program that writes some of them."""
