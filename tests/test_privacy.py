@@ -41,7 +41,7 @@ WAITS: Mapping[str, Sequence[TextClause]] = {
 }
 NUMBERS = """
 ingress: consent.evidence consent.recipient delivery.gateway_message_id delivery.recipient outbox.body outbox.key
-  hidden_id.recipient possible_opt_out.recipient receipt_waiting.recipient
+  hidden_id.recipient message.content message.name possible_opt_out.recipient receipt_waiting.recipient
 router: consent.recipient consent_removal.recipient conversation.recipient conversation_move.recipient
   routing.suppressed
 pacer: consent.recipient consent_removal.recipient contact.recipient delivery.recipient habit.recipient
@@ -55,8 +55,8 @@ OWN = "erasure.recipient"
 """The number of an erasure, until the service has finished it."""
 TIME: Mapping[str, str] = {
     "ingress.answer.key": "an `Idempotency-Key` that contains the number",
-    "ingress.receipt_waiting.gateway_message_id": "a gateway's id of a message",
-    "stats.customer_message.gateway_message_id": "a gateway's id of a message",
+    "ingress.receipt_waiting.gateway_message_id": "gateways' ids of messages",
+    "stats.customer_message.gateway_message_id": "gateways' ids of messages",
     "pacer.message.content": "the contents of open messages",
 }
 """What only time removes, and how docs/privacy.md calls it."""
@@ -70,7 +70,8 @@ ingress: lease.holder lease.name link_attempt.method link_attempt.profile_id lin
   change.differences change.package_id
   change.who consent.kind consent.package_id consent.source delivery.delivery_id delivery.failure delivery.lane
   delivery.message_id delivery.package_id delivery.profile_id delivery.reason delivery.status erasure.asked_by
-  message.kind message.lane message.message_id message.package_id message.traceparent outbox.headers outbox.refusal
+  message.kind message.lane message.message_id message.package_id message.resend_of message.sent_by message.tags
+  message.traceparent delivery.resent_as outbox.headers outbox.refusal
   outbox.topic package.package_id package.settings package_gone.package_id profile.package_id profile.profile_id
   profile.settings published_cluster.cluster_id receipt_waiting.code receipt_waiting.delivery_id
   receipt_waiting.failure receipt_waiting.package_id receipt_waiting.profile_id receipt_waiting.reason

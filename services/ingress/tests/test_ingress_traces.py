@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from ingress.core import delivery_updates
 from ingress.core.receipts import ProfileReceipt
 from ingress.core.reports import Echo, MessageReceipt
-from ingress.sql.status import AcceptedMessage
+from ingress.sql.status import NewMessage
 from ingress.status.handlers import StatusHandlers
 from ingress.testing import System, running
 from spreader.contract.content import TextContent
@@ -117,7 +117,7 @@ async def test_a_later_receipt_belongs_to_the_messages_trace(system: System, ear
 
 
 async def test_an_echo_that_resolves_a_doubt_belongs_to_the_messages_trace(system: System) -> None:
-    accepted = AcceptedMessage("msg_1", "pkg", "open", "text", NOON, 1, traceparent=CALLER)
+    accepted = NewMessage("msg_1", "pkg", "open", "text", NOON, 1, traceparent=CALLER)
     unknown = DeliveryOutcome(
         package_id="pkg", message_id="msg_1", delivery_id="dlv_1", recipient="201000000011", lane="open",
         status="unknown", at=NOON, profile_id="a",

@@ -42,6 +42,8 @@ from ingress.messages.open_endpoint import OpenMessageEndpoint
 from ingress.messages.preview_endpoint import PreviewEndpoint
 from ingress.messages.received import receive_open, receive_reply
 from ingress.messages.reply_endpoint import ReplyEndpoint
+from ingress.messages.resends import Resends
+from ingress.messages.sent_endpoints import SentEndpoints
 from ingress.privacy.endpoint import RecipientEndpoint
 from ingress.privacy.eraser import build_eraser
 from ingress.privacy.erasures import Erasures
@@ -50,10 +52,7 @@ from ingress.row_counts import row_count_loops
 from ingress.settings import IngressSettings
 from ingress.sql.retention import old_rows
 from ingress.status.conversation_endpoint import ConversationEndpoint
-from ingress.status.delivery_endpoint import DeliveryEndpoint
 from ingress.status.message_counts import MessageCounts
-from ingress.status.message_endpoint import MessageEndpoint
-from ingress.status.message_list_endpoint import MessageListEndpoint
 from ingress.status.message_retention import MessageRetention
 from ingress.status.projection import StatusProjection
 from ingress.webhooks.account_index import AccountIndex
@@ -244,14 +243,11 @@ def _endpoints(deps: Dependencies) -> tuple[openapi.Endpoint, ...]:
     downloader = MediaDownloader(AddressFilter.of(settings.media_hosts_allowed), settings.contact)
     media_check = MediaCheck(deps.media, downloader, deps.now, settings.media_keep)
     intake_parts = (deps.config_cache, responses, media_check, deps.now, settings.body_bytes_max)
-    dispatcher = WebhookDispatcher(
-        deps.webhook_bus,
-        AccountIndex(deps.config_cache.table),
-        ReceiptGroups(ReceiptMatcher(deps.engine, deps.webhook_bus, hidden_ids=hidden_ids, erasures=deps.erasures)),
-        hidden_ids,
-        NumberChanges(consents, deps.router),
-        sealer,
-    )
+    dispatcher = _webhook_dispatcher(deps, hidden_ids, consents, sealer)
+    erasures = Erasures(deps.engine, deps.erasures, deps.now, (deps.wake_relay, deps.wake_eraser))
+    resends = Resends(deps.engine, projection, deps.now, deps.wake_relay)
+    services, waits = (deps.router, deps.pacer), (settings.message_keep_days, settings.found_wait_seconds)
+    sent = SentEndpoints(deps.bus, deps.config_cache, *services, *waits)
     return (
         OpenMessageEndpoint(
             MessageIntake("open", deps.bodies, receive_open, *intake_parts),
@@ -282,18 +278,19 @@ def _endpoints(deps: Dependencies) -> tuple[openapi.Endpoint, ...]:
         ),
         GatewayChecksEndpoint(registry, deps.config_cache, deps.sender),
         *link_endpoints(deps.engine, registry, sealer, deps.sender, arrivals, settings.public_url),
-        MessageListEndpoint(projection, deps.config_cache, settings.message_keep_days),
-        MessageEndpoint(projection, deps.bus, deps.now, settings.found_wait_seconds),
+        *sent.build(resends, responses, media_check),
         ConversationEndpoint(deps.config_cache, deps.router),
-        DeliveryEndpoint(projection, deps.router, deps.pacer),
         ConsentEndpoint(consents, deps.bodies, deps.config_cache),
         PossibleOptOutsEndpoint(possible, deps.config_cache),
         HiddenMessagesEndpoint(hidden_ids, deps.config_cache),
-        _recipient_endpoint(deps),
+        RecipientEndpoint(KnownPerson(deps.engine, deps.router, deps.pacer), erasures),
         WebhooksEndpoint(deps.config_cache, registry, sealer, dispatcher, deps.bodies, arrivals, deps.now, wall_now),
     )
 
 
-def _recipient_endpoint(deps: Dependencies) -> RecipientEndpoint:
-    erasures = Erasures(deps.engine, deps.erasures, deps.now, (deps.wake_relay, deps.wake_eraser))
-    return RecipientEndpoint(KnownPerson(deps.engine, deps.router, deps.pacer), erasures)
+def _webhook_dispatcher(
+    deps: Dependencies, hidden_ids: HiddenIds, consents: ConsentLists, sealer: CredentialSealer
+) -> WebhookDispatcher:
+    receipts = ReceiptMatcher(deps.engine, deps.webhook_bus, hidden_ids=hidden_ids, erasures=deps.erasures)
+    accounts, numbers = AccountIndex(deps.config_cache.table), NumberChanges(consents, deps.router)
+    return WebhookDispatcher(deps.webhook_bus, accounts, ReceiptGroups(receipts), hidden_ids, numbers, sealer)

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from ingress.core.delivery_updates import DeliveryUpdate
 from ingress.core.status import WAITING, progress
 from ingress.sql import status as sql
-from ingress.sql.status import AcceptedMessage, LackingCount
+from ingress.sql.status import LackingCount, NewMessage
 from ingress.status.message_counts import MessageCounts, store
 from ingress.status.projection import StatusProjection
 from spreader.clock import wall_now
@@ -45,7 +45,7 @@ def update(message: int, number: int, step: int, attempt: int = 1) -> DeliveryUp
 async def projection(engine: AsyncEngine) -> StatusProjection:
     projection = StatusProjection(engine)
     await projection.fold_messages(
-        AcceptedMessage(f"msg_{number}", "pkg", "open", "text", NOON + timedelta(minutes=number), DELIVERIES)
+        NewMessage(f"msg_{number}", "pkg", "open", "text", NOON + timedelta(minutes=number), DELIVERIES)
         for number in range(MESSAGES)
     )
     return projection
@@ -72,7 +72,7 @@ async def assert_exact(projection: StatusProjection) -> None:
         projection.engine, "SELECT message_id, status, deliveries FROM ingress.message_count WHERE deliveries <> 0"
     )
     assert sorted(map(tuple, kept)) == sorted(map(tuple, await execute(projection.engine, COUNTED)))
-    listed = await projection.messages("pkg", None, None, 50)
+    listed = await projection.messages("pkg", {}, 50)
     shown = [(message.message_id, status, count) for message in listed for status, count in message.counts.items()]
     assert sorted(shown) == sorted(map(tuple, kept))
 
@@ -105,7 +105,7 @@ async def test_messages_from_before_the_counts_are_counted_while_their_deliverie
         await projection.fold_deliveries(fold)
     await execute(engine, "DELETE FROM ingress.message_count")
     await execute(engine, "UPDATE ingress.message SET counted = false")
-    before = {message.message_id: message.counts for message in await projection.messages("pkg", None, None, 50)}
+    before = {message.message_id: message.counts for message in await projection.messages("pkg", {}, 50)}
     assert all(sum(counts.values()) == DELIVERIES for counts in before.values())
     instances = [MessageCounts(engine) for _ in range(3)]
     await asyncio.gather(*map(projection.fold_deliveries, later), *map(count_all, instances))
@@ -204,7 +204,7 @@ FROM generate_series(1, 20000) AS n""",
         await execute(engine, f"ANALYZE ingress.{table}")
     place = {"before_at": wall_now() - timedelta(days=1), "before_id": "msg_9"} if is_later else {}
     params = {"package_id": "pkg3", "limit": 21, **place} | ({} if lane is None else {"lane": lane})
-    statement = sql.messages(lane is not None, is_later)
+    statement = sql.messages(frozenset(params) - {"package_id", "limit"})
     async with engine.connect() as connection:
         explained = text(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement.text}")
         found = (await connection.execute(explained, params)).scalar_one()

@@ -4,16 +4,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ingress.sql.status import AcceptedMessage
+from ingress.sql.status import NewMessage
 from ingress.testing import System
 from spreader.http.cursors import encode_cursor
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
 
-def accepted(number: int, minute: int, lane: str = "open", package_id: str = "pkg") -> AcceptedMessage:
+def accepted(number: int, minute: int, lane: str = "open", package_id: str = "pkg") -> NewMessage:
     at = NOON + timedelta(minutes=minute)
-    return AcceptedMessage(f"msg_{number}", package_id, "reply" if lane == "reply" else "open", "text", at, 3)
+    return NewMessage(f"msg_{number}", package_id, "reply" if lane == "reply" else "open", "text", at, 3)
 
 
 async def ids(system: System, query: str = "") -> list[str]:

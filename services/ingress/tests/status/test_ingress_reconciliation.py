@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from ingress.core.delivery_updates import DeliveryUpdate
 from ingress.core.status import progress
 from ingress.infra import outbox
-from ingress.sql.status import AcceptedMessage
+from ingress.sql.status import NewMessage
 from ingress.status.projection import StatusProjection
 from ingress.status.reconciliation import EVERY_SECONDS, UNCHANGED_FOR, Reconciliation
 from spreader.clock import Clock, wall_now
@@ -27,8 +27,8 @@ def update(number: int, lane: Lane, status: Status, ago: timedelta, message: str
     )  # fmt: skip
 
 
-def message(message_id: str, recipients: int, ago: timedelta) -> AcceptedMessage:
-    return AcceptedMessage(message_id, "pkg", "open", "text", wall_now() - ago, recipients)
+def message(message_id: str, recipients: int, ago: timedelta) -> NewMessage:
+    return NewMessage(message_id, "pkg", "open", "text", wall_now() - ago, recipients)
 
 
 def shown() -> Sequence[float | None]:

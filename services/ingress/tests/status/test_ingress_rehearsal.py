@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ingress.core.delivery_updates import DeliveryUpdate
 from ingress.core.status import progress
-from ingress.sql.status import AcceptedMessage
+from ingress.sql.status import NewMessage
 from ingress.status.projection import StatusProjection
 from spreader.clock import wall_now
 from spreader.testing import prepared_sql
@@ -24,7 +24,7 @@ async def test_the_first_reply_after_a_rehearsal_prepares_no_statement(engine: A
         "dlv_1", "msg_1", "pkg", "reply", "201000000001", "sent", progress("sent", 0, None), now + timedelta(seconds=1)
     )
     with prepared_sql() as prepared:
-        await projection.fold_messages([AcceptedMessage("msg_1", "pkg", "reply", "text", now, 1)])
+        await projection.fold_messages([NewMessage("msg_1", "pkg", "reply", "text", now, 1)])
         await projection.fold_deliveries([settled])
     assert prepared == []
     delivery = await projection.delivery("dlv_1")

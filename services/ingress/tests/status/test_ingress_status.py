@@ -114,6 +114,7 @@ def test_updates_in_any_order_fold_to_the_same() -> None:
     assert (whole.status, whole.index, whole.sent_at, whole.gateway_message_id, whole.profile_id) == (
         "read", 0, NOON + timedelta(minutes=1), "g1", "a",
     )  # fmt: skip
+    assert (whole.delivered_at, whole.read_at) == (NOON + timedelta(minutes=2), NOON + timedelta(minutes=3))
     for order in itertools.islice(itertools.permutations(life), 0, None, 17):
         assert fold([*order, *order[:3]]) == [whole]
 
@@ -164,6 +165,11 @@ async def test_a_message_shows_the_statuses_of_its_deliveries(system: System) ->
         "recipients": 3,
         "counts": {**dict.fromkeys(STATUSES, 0), "held": 3},
         "waiting_for_profile": 0,
+        "name": None,
+        "tags": [],
+        "content": {"type": "text", "text": "Hello"},
+        "sent_by": None,
+        "resend_of": None,
         "accepted_at": "2026-06-01T12:00:00Z",
         "cancel_requested_at": None,
     }
@@ -187,7 +193,7 @@ async def test_a_message_says_how_many_deliveries_wait_for_a_profile(system: Sys
     await system.projection.fold_deliveries(delivery_updates.from_open_waiting(waiting))
     message = (await system.http.get("/messages/msg_1")).json()
     assert (message["status"], message["counts"]["held"], message["waiting_for_profile"]) == ("queued", 3, 3)
-    (row, *_) = await system.projection.deliveries("msg_1", "", 10)
+    (row, *_) = await system.projection.deliveries({"message_ids": ["msg_1"]}, 10)
     assert (row.status, row.profile_id, row.reason) == ("held", None, "waiting for a profile")
     await system.projection.fold_deliveries(delivery_updates.from_open_assigned(assigned(NOON, attempt=2)))
     await system.projection.fold_deliveries(delivery_updates.from_open_waiting(waiting))
@@ -234,7 +240,7 @@ async def test_the_profile_and_the_gateway_message_id_are_of_the_same_attempt(sy
 async def test_concurrent_folds_lose_nothing(system: System) -> None:
     pieces = [[update] for update in a_life(NOON)] + [delivery_updates.from_open_assigned(assigned(NOON))] * 3
     await asyncio.gather(*(system.projection.fold_deliveries(piece) for piece in pieces))
-    rows = await system.projection.deliveries("msg_1", "", 10)
+    rows = await system.projection.deliveries({"message_ids": ["msg_1"]}, 10)
     assert sorted(row.status for row in rows) == ["held", "held", "read"]
 
 

@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, NaiveDatetime,
 from spreader.contract.configuration import Distribution, Package, ProfileLimits, WaitingStrategy
 from spreader.contract.content import Content
 from spreader.contract.ids import NO_COUNTRY_CODE, Id, PhoneNumber, conversation_id, is_conversation_id
+from spreader.contract.labels import MessageName, SentBy, Tags
 
 RECIPIENTS_PER_RECORD_MAX = 500
 
@@ -173,6 +174,14 @@ class MessageRequest(Event):
 
     callback_partition: Partition | None = None
     """The partition on which the caller waits for a callback. None: it waits for none."""
+    name: MessageName | None = None
+    """The caller's name for the message. None: it has no name."""
+    tags: Tags = ()
+    sent_by: SentBy | None = None
+    """Who sent the message. None: the request came over Kafka and does not say it, or the writer is older than this
+    field."""
+    resend_of: Id | None = None
+    """The message whose failed deliveries this message repeats. None: it repeats none."""
     _unstorable: str | None = PrivateAttr(default=None)
 
     @property

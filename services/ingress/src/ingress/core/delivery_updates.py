@@ -35,6 +35,8 @@ class DeliveryUpdate:
     failure: str | None = None
     gateway_message_id: str | None = None
     sent_at: datetime | None = None
+    delivered_at: datetime | None = None
+    read_at: datetime | None = None
 
 
 def from_open_assigned(event: OpenDeliveriesAssigned) -> list[DeliveryUpdate]:
@@ -115,6 +117,8 @@ def from_outcome(event: DeliveryOutcome) -> list[DeliveryUpdate]:
             failure=event.failure,
             gateway_message_id=event.gateway_message_id,
             sent_at=event.at if event.status == "sent" else None,
+            delivered_at=event.at if event.status == "delivered" else None,
+            read_at=event.at if event.status == "read" else None,
         )
     ]
 
@@ -132,7 +136,8 @@ def fold(updates: Iterable[DeliveryUpdate]) -> list[DeliveryUpdate]:
 def merge(first: DeliveryUpdate, second: DeliveryUpdate) -> DeliveryUpdate:
     """The update with more progress.
 
-    If it lacks a profile, an index, a gateway message id or a sending time, that value comes from the other update.
+    If it lacks a profile, an index, a gateway message id, or the time of a status, that value comes from the other
+    update.
     """
     newer, older = (second, first) if second.progress > first.progress else (first, second)
     return replace(
@@ -141,4 +146,6 @@ def merge(first: DeliveryUpdate, second: DeliveryUpdate) -> DeliveryUpdate:
         index=older.index if newer.index is None else newer.index,
         gateway_message_id=newer.gateway_message_id or older.gateway_message_id,
         sent_at=newer.sent_at or older.sent_at,
+        delivered_at=newer.delivered_at or older.delivered_at,
+        read_at=newer.read_at or older.read_at,
     )

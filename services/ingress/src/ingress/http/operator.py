@@ -4,8 +4,12 @@ from collections.abc import Iterable
 from contextvars import ContextVar
 from urllib.parse import unquote
 
+from spreader.contract.labels import SentBy
+
 HEADER = "Spreader-Operator"
 CHARACTERS_MAX = 100
+ENVIRONMENT_KEY = "environment"
+"""The id of the API key in the setting `SPREADER_API_KEY`."""
 
 _operator: ContextVar[str | None] = ContextVar("operator", default=None)
 
@@ -13,6 +17,11 @@ _operator: ContextVar[str | None] = ContextVar("operator", default=None)
 def current_operator() -> str | None:
     """The operator of the request that this task handles. None if the request names no operator."""
     return _operator.get()
+
+
+def current_sender() -> SentBy:
+    """Who sends the message of the request that this task handles. There is only one key, that of the environment."""
+    return SentBy.model_construct(key_id=ENVIRONMENT_KEY, operator=current_operator())
 
 
 def remember(headers: Iterable[tuple[bytes, bytes]]) -> None:

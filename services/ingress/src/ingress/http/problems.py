@@ -65,6 +65,7 @@ VERIFY_TOKEN = ProblemKind("verify-token", 403, "Invalid verify token")
 TAKEN = ProblemKind("taken", 409, "Id already in use")
 NO_PROFILE = ProblemKind("no-profile", 409, "No profile can send this message")
 NOT_CANCELLABLE = ProblemKind("not-cancellable", 409, "Message can no longer be cancelled")
+NOT_RESENDABLE = ProblemKind("not-resendable", 409, "Message cannot be sent again")
 COLUMN_UNCLEAR = ProblemKind(
     "column-unclear", 409, "The column with the phone numbers is not clear", UnclearColumnMembers
 )
@@ -82,7 +83,17 @@ KINDS: Mapping[str, ProblemKind] = {
     kind.code: kind
     for kind in (
         *(MALFORMED, CURSOR, IDEMPOTENCY_KEY, UNAUTHORIZED, SIGNATURE, VERIFY_TOKEN, NOT_FOUND, METHOD_NOT_ALLOWED),
-        *(TAKEN, NO_PROFILE, NOT_CANCELLABLE, IN_PROGRESS, NOT_OFFERED, NOT_UNDOABLE, REPLY_NOT_SENT, COLUMN_UNCLEAR),
+        *(
+            TAKEN,
+            NO_PROFILE,
+            NOT_CANCELLABLE,
+            NOT_RESENDABLE,
+            IN_PROGRESS,
+            NOT_OFFERED,
+            NOT_UNDOABLE,
+            REPLY_NOT_SENT,
+            COLUMN_UNCLEAR,
+        ),
         *(CHANGED, TOO_LARGE, INVALID),
         *(KEY_REUSED, INTERNAL, GATEWAY, SECRET_KEYS, UNAVAILABLE),
     )

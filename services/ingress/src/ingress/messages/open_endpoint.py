@@ -14,6 +14,7 @@ from ingress.core.limits import LimitsStatus, limits_status
 from ingress.core.open_messages import RoutingSummary, RoutingTally
 from ingress.core.recipient_parts import RecipientParts
 from ingress.http.openapi import add_route
+from ingress.http.operator import current_sender
 from ingress.http.responses import ApiResponse
 from ingress.http.urls import API
 from ingress.messages.callbacks import CallbackChannel
@@ -22,7 +23,7 @@ from ingress.messages.intake import MessageIntake
 from ingress.messages.received import ReceivedMessage
 from ingress.messages.schemas import OpenMessage, content_of
 from ingress.metrics import ACCEPT_SECONDS, ACCEPTED, UNANSWERED
-from ingress.sql.status import AcceptedMessage
+from ingress.status.accepted import accepted_open
 from ingress.status.projection import StatusProjection
 from spreader.clock import Now
 from spreader.contract.configuration import Package
@@ -115,6 +116,7 @@ class OpenMessageEndpoint:
         """One event for each part of the recipients. Each event is built only when the caller asks for the next one."""
         form, recipients = received.form, received.recipients
         content, now, traceparent = content_of(form), self.now(), current_traceparent()
+        sent_by = current_sender()
         first_index = 0
         for part in recipients:
             yield OpenMessageRequested.model_construct(  # without validation: the form is validated already
@@ -130,6 +132,9 @@ class OpenMessageEndpoint:
                 requested_at=now,
                 package_version=package.version,
                 callback_partition=self.callbacks.partition if waits else None,
+                name=form.name,
+                tags=form.tags,
+                sent_by=sent_by,
             )
             first_index += len(part)
 
@@ -145,16 +150,7 @@ class OpenMessageEndpoint:
 
     async def _put_into_outbox(self, events: Iterator[OpenMessageRequested]) -> None:
         first = next(events)
-        message = AcceptedMessage(
-            message_id=first.message_id,
-            package_id=first.package_id,
-            lane="open",
-            kind=first.content.type,
-            recipients=first.total or 0,
-            accepted_at=first.requested_at,
-            traceparent=first.traceparent,
-        )
-        await self.projection.accept_large(message, self._envelopes(chain([first], events)))
+        await self.projection.accept_large(accepted_open(first), self._envelopes(chain([first], events)))
         self.wake_relay()
 
     async def _envelopes(self, events: Iterator[OpenMessageRequested]) -> AsyncGenerator[Sequence[Envelope]]:

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request, Response
 from typing_extensions import TypedDict
 
 from ingress.http.openapi import add_route
+from ingress.http.operator import current_sender
 from ingress.http.problems import GATEWAY, REPLY_NOT_SENT, UnsentReplyMembers
 from ingress.http.responses import ApiResponse
 from ingress.http.urls import API
@@ -74,6 +75,9 @@ class ReplyEndpoint:
             requested_at=self.now(),
             package_version=package.version,
             callback_partition=self.callbacks.partition if waits else None,
+            name=form.name,
+            tags=form.tags,
+            sent_by=current_sender(),
         )
         if event.contradiction is not None:
             raise invalid("/conversation_id", "other_conversation", event.contradiction)

@@ -21,6 +21,7 @@ from spreader.contract.content import (
 )
 from spreader.contract.events import GatewayMessageId, OpenOptions
 from spreader.contract.ids import PhoneNumber
+from spreader.contract.labels import MessageName, Tags
 
 RECIPIENTS_MAX = 100_000
 TEMPLATE_BYTES_MAX = 65_536  # so a record with 500 recipients stays far below Kafka's limit of 1 MiB
@@ -43,7 +44,14 @@ class Options(OpenOptions):
         return self
 
 
-class OpenFields(ContentModel):
+class Labels(ContentModel):
+    name: MessageName | None = Field(
+        default=None, description="Your name for the message, such as that of a campaign.", examples=["Winter sale"]
+    )
+    tags: Tags = Field(default=(), description="Lists of messages can be filtered by tag.", examples=[["sale", "vip"]])
+
+
+class OpenFields(Labels):
     recipients: Annotated[tuple[PhoneNumber, ...], FailFast(), count_wrong(RECIPIENTS_MAX)] = Field(
         min_length=1,
         max_length=RECIPIENTS_MAX,
@@ -54,7 +62,7 @@ class OpenFields(ContentModel):
     options: Options = Options()
 
 
-class ReplyFields(ContentModel):
+class ReplyFields(Labels):
     recipient: PhoneNumber = Field(description="The customer who waits for the reply.", examples=["201001234567"])
     conversation_id: str | None = Field(
         default=None,

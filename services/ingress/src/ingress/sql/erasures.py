@@ -90,7 +90,14 @@ _AT = "CAST(:at AS timestamptz)"
 _NOT_REQUESTED_LATER = f"""NOT EXISTS (
     SELECT FROM ingress.message WHERE message.message_id = mine.message_id AND message.accepted_at > {_AT})"""
 
+_ONLY_TO_PERSON = f"""mine.message_id = ANY (ARRAY(
+    SELECT delivery.message_id FROM ingress.delivery WHERE delivery.recipient {IS_NUMBER}))
+    AND mine.recipients = 1 AND (mine.content IS NOT NULL OR mine.name IS NOT NULL)"""
+"""Messages to this person alone, so that their words may be about the person."""
+
 REMOVALS = (
+    # Before its delivery, by which the message is found.
+    Removal("ingress.message", f"{_ONLY_TO_PERSON} AND mine.accepted_at <= {_AT}", "content = NULL, name = NULL"),
     # The gateway message id is removed too, because it may contain the number. The ids of the Cloud API do.
     Removal(
         "ingress.delivery",

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
+from typing import Any
 
 from sqlalchemy import TextClause, text
 
@@ -27,6 +28,20 @@ class AcceptedMessage:
     recipients: int = column("int")
     cancelled_at: datetime | None = None
     traceparent: str | None = None
+    name: str | None = None
+    tags: Any = column("jsonb", default="[]")  # noqa: RUF009 - a field, as with dataclasses.field
+    content: Any = column("jsonb", default=None)  # noqa: RUF009
+    sent_by: Any = column("jsonb", default=None)  # noqa: RUF009
+    """`tags`, `content` and `sent_by` are JSON. They are written as texts and read as decoded values. `content` is None
+    if its only recipient was erased, or if an older version stored the message."""
+    resend_of: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewMessage(AcceptedMessage):
+    """`only_recipient`: None if the message has several recipients."""
+
+    only_recipient: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +88,8 @@ class FoldedDelivery:
     failure: str | None
     gateway_message_id: str | None
     sent_at: datetime | None
+    delivered_at: datetime | None
+    read_at: datetime | None
     requested_at: datetime
     """When the message was requested. If the message id does not contain this time, the field has the time of the
     event."""
@@ -97,8 +114,13 @@ class ShownDelivery:
     reason: str | None
     failure: str | None
     gateway_message_id: str | None
+    accepted_at: datetime
     sent_at: datetime | None
+    delivered_at: datetime | None
+    read_at: datetime | None
     updated_at: datetime
+    resent_as: str | None
+    """The message that sends the delivery again. None: none does."""
 
 
 _SHOWN = f"CASE WHEN status = 'held' AND reason = '{Bound.WAITING_FOR_PROFILE}' THEN '{WAITING}' ELSE status END"
@@ -140,34 +162,65 @@ INSERT INTO ingress.message_count AS known (message_id, status, deliveries)
 SELECT message_id, status, deliveries FROM {unnest(LackingCount, "lacking")} ORDER BY message_id, status
 ON CONFLICT (message_id, status) DO UPDATE SET deliveries = known.deliveries + excluded.deliveries""")
 
+_WRITTEN = ", ".join(name for name in columns(AcceptedMessage).split(", ") if name not in ("name", "content"))
 MESSAGES_INSERT = text(f"""
-INSERT INTO ingress.message ({columns(AcceptedMessage)})
-SELECT {columns(AcceptedMessage)} FROM {unnest(AcceptedMessage, "accepted")}
+INSERT INTO ingress.message ({_WRITTEN}, name, content)
+SELECT {_WRITTEN}, CASE WHEN NOT person.is_erased THEN name END, CASE WHEN NOT person.is_erased THEN content END
+FROM {unnest(NewMessage, "accepted")}
+CROSS JOIN LATERAL (
+    SELECT only_recipient IS NOT NULL
+           AND {is_erased("ingress", "accepted.only_recipient", "accepted.accepted_at")} AS is_erased) AS person
 ON CONFLICT DO NOTHING""")
+"""The words to an erased person are not stored."""
 MESSAGE = text(f"""
 SELECT {columns(AcceptedMessage)}, {_COUNTS} FROM ingress.message WHERE message_id = :message_id""")
+_STATUS_OF_COUNTS = """
+CASE WHEN counts.total = counts.held THEN 'queued' WHEN counts.held + counts.released > 0 THEN 'in_progress'
+     WHEN counts.cancelled = counts.total THEN 'cancelled' ELSE 'completed' END"""
+"""The status of a message, as `ingress.core.status.message_status` computes it."""
+_TOTALS = """
+CROSS JOIN LATERAL (
+    SELECT greatest(message.recipients, stored) AS total, released, cancelled,
+           held + greatest(message.recipients - stored, 0) AS held
+    FROM (SELECT coalesce(sum(number), 0) AS stored,
+                 coalesce(sum(number) FILTER (WHERE status IN ('held', 'waiting')), 0) AS held,
+                 coalesce(sum(number) FILTER (WHERE status = 'released'), 0) AS released,
+                 coalesce(sum(number) FILTER (WHERE status = 'cancelled'), 0) AS cancelled
+          FROM (SELECT key AS status, CAST(value AS bigint) AS number FROM jsonb_each_text(message.counts)) AS each)
+         AS sums) AS counts"""
 _MESSAGES = f"""
-SELECT {columns(AcceptedMessage)}, {_COUNTS} FROM ingress.message WHERE package_id = :package_id{{conditions}}
+SELECT {columns(CountedMessage)} FROM (
+    SELECT {columns(AcceptedMessage)}, {_COUNTS} FROM ingress.message
+    WHERE package_id = :package_id{{conditions}}
+    ORDER BY accepted_at DESC, message_id DESC{{inner_limit}}) AS message{{totals}}
 ORDER BY accepted_at DESC, message_id DESC LIMIT :limit"""
-_OF_LANE = " AND lane = :lane"
-_BEFORE = " AND (accepted_at, message_id) < (:before_at, :before_id)"
+_MESSAGE_CONDITIONS = {
+    "lane": "lane = :lane",
+    "before_at": "(accepted_at, message_id) < (:before_at, :before_id)",
+    "name": "strpos(lower(name), lower(:name)) > 0",
+    "tag": "tags @> CAST(:tag AS jsonb)",
+    "accepted_from": "accepted_at >= :accepted_from",
+    "accepted_to": "accepted_at < :accepted_to",
+}
 
 
 @cache
-def messages(of_lane: bool, is_later: bool) -> TextClause:
-    """A page of a package's messages, the newest first. The statement contains only the conditions that are needed,
-    because with a condition such as `:before_at IS NULL OR ...` Postgres would read all newer messages. `of_lane`: only
-    messages of `:lane`. `is_later`: the page begins after `:before_at` and `:before_id`."""
-    return text(_MESSAGES.format(conditions=(_OF_LANE if of_lane else "") + (_BEFORE if is_later else "")))
+def messages(filters: frozenset[str]) -> TextClause:
+    """A page of a package's messages, the newest first. `filters`: the names of the parameters that filter. The
+    statement contains only the conditions that are needed, because with a condition such as `:before_at IS NULL OR ...`
+    Postgres would read all newer messages."""
+    conditions = "".join(f" AND {each}" for name, each in _MESSAGE_CONDITIONS.items() if name in filters)
+    if "statuses" not in filters:
+        return text(_MESSAGES.format(conditions=conditions, inner_limit=" LIMIT :limit", totals=""))
+    totals = f"{_TOTALS} WHERE {_STATUS_OF_COUNTS} = ANY(CAST(:statuses AS text[]))"
+    return text(_MESSAGES.format(conditions=conditions, inner_limit="", totals=totals))
 
 
 MESSAGE_CANCEL = text("""
 UPDATE ingress.message SET cancelled_at = coalesce(cancelled_at, :now) WHERE message_id = :message_id""")
 
 _STORED = ", ".join(
-    name
-    for name in columns(FoldedDelivery).split(", ")
-    if name not in ("recipient", "gateway_message_id", "requested_at")
+    name for name in columns(FoldedDelivery).split(", ") if name not in ("recipient", "gateway_message_id")
 )
 DELIVERIES_FOLD = text(f"""
 INSERT INTO ingress.delivery AS known ({_STORED}, recipient, gateway_message_id)
@@ -177,6 +230,9 @@ FROM {unnest(FoldedDelivery, "folded")}
 CROSS JOIN LATERAL (
     SELECT {is_erased("ingress", "folded.recipient", "folded.requested_at")} AS is_erased) AS person
 ON CONFLICT (delivery_id) DO UPDATE SET
+    requested_at = coalesce(known.requested_at, excluded.requested_at),
+    delivered_at = coalesce(known.delivered_at, excluded.delivered_at),
+    read_at = coalesce(known.read_at, excluded.read_at),
     (status, stage, attempt, turn, at, reason, failure, profile_id, index, gateway_message_id, sent_at) = (
         SELECT status, stage, attempt, turn, at, reason, failure,
                coalesce(profile_id, known.profile_id, excluded.profile_id),
@@ -195,16 +251,22 @@ ON CONFLICT (delivery_id) DO UPDATE SET
 WHERE (excluded.stage, excluded.attempt, excluded.turn) > (known.stage, known.attempt, known.turn)
    OR known.index IS NULL AND excluded.index IS NOT NULL
    OR known.gateway_message_id IS NULL AND excluded.gateway_message_id IS NOT NULL AND known.recipient <> '{ERASED}'
-   OR known.sent_at IS NULL AND excluded.sent_at IS NOT NULL""")
-"""Merges a stored row and a new row in the same way as `ingress.core.delivery_updates.merge`. The row with more
-progress wins. Its empty columns are filled from the other row. So the profile and the gateway message id belong to the
-same attempt.
+   OR known.sent_at IS NULL AND excluded.sent_at IS NOT NULL
+   OR known.delivered_at IS NULL AND excluded.delivered_at IS NOT NULL
+   OR known.read_at IS NULL AND excluded.read_at IS NOT NULL""")
+"""Merges a stored row and a new row like `ingress.core.delivery_updates.merge`. The row with more progress wins. Its
+empty columns are filled from the other row. So the profile and the gateway message id are of the same attempt.
 
 The delivery of an erased person gets no gateway message id any more, because the id may contain the number.
 """
 
-_DELIVERY = f"SELECT {columns(ShownDelivery)} FROM (SELECT *, at AS updated_at FROM ingress.delivery) AS delivery "
-DELIVERY = text(_DELIVERY + "WHERE delivery_id = :delivery_id")
-DELIVERIES = text(
-    _DELIVERY + "WHERE message_id = :message_id AND delivery_id > :after ORDER BY delivery_id LIMIT :limit"
+ACCEPTED_AT = "coalesce(requested_at, at)"
+"""When the message of a delivery was accepted. Deliveries that an older version has stored have only the time of their
+last event."""
+SHOWN_COLUMNS = (
+    columns(ShownDelivery)
+    .replace("accepted_at", f"{ACCEPTED_AT} AS accepted_at")
+    .replace("updated_at", "at AS updated_at")
 )
+_DELIVERY = f"SELECT {SHOWN_COLUMNS} FROM ingress.delivery "
+DELIVERY = text(_DELIVERY + "WHERE delivery_id = :delivery_id")

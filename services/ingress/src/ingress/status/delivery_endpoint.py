@@ -110,8 +110,12 @@ DELIVERY_EXAMPLE: dict[str, Any] = {
     "reason": None,
     "failure": None,
     "gateway_message_id": "sim_17",
+    "accepted_at": "2024-02-08T18:45:10Z",
     "sent_at": "2024-02-08T18:45:12Z",
+    "delivered_at": "2024-02-08T18:45:14Z",
+    "read_at": None,
     "updated_at": "2024-02-08T18:45:14Z",
+    "resent_as": None,
 }
 EXPLANATION_EXAMPLE: dict[str, Any] = {
     **DELIVERY_EXAMPLE,

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from ingress.consent.gateway_opt_outs import GatewayOptOuts
 from ingress.core import delivery_updates
 from ingress.core.delivery_updates import DeliveryUpdate
-from ingress.sql.status import AcceptedMessage
+from ingress.status.accepted import accepted_open, accepted_reply
 from ingress.status.projection import ROWS_MAX, StatusProjection
 from ingress.webhooks.receipt_matcher import ReceiptMatcher
 from spreader.contract.events import (
@@ -41,10 +41,10 @@ class StatusHandlers:
     """None: another process takes the opt-outs."""
 
     async def on_open_requested(self, batch: Sequence[Received[OpenMessageRequested]]) -> None:
-        await self.projection.fold_messages(_open_message(received.event) for received in batch)
+        await self.projection.fold_messages(accepted_open(received.event) for received in batch)
 
     async def on_reply_requested(self, batch: Sequence[Received[ReplyMessageRequested]]) -> None:
-        await self.projection.fold_messages(_reply(received.event) for received in batch)
+        await self.projection.fold_messages(accepted_reply(received.event) for received in batch)
 
     def consumers(self, bus: KafkaBus) -> list[GuardedConsumer[Any]]:
         """One consumer for each topic, so that neither lane waits for the other."""
@@ -94,27 +94,3 @@ def _open_updates(event: OpenDeliveriesAssigned | OpenDeliveriesWaiting) -> list
     if isinstance(event, OpenDeliveriesWaiting):
         return delivery_updates.from_open_waiting(event)
     return delivery_updates.from_open_assigned(event)
-
-
-def _open_message(event: OpenMessageRequested) -> AcceptedMessage:
-    return AcceptedMessage(
-        message_id=event.message_id,
-        package_id=event.package_id,
-        lane="open",
-        kind=event.content.type,
-        recipients=event.total or len(event.recipients),
-        accepted_at=event.requested_at,
-        traceparent=event.traceparent,
-    )
-
-
-def _reply(event: ReplyMessageRequested) -> AcceptedMessage:
-    return AcceptedMessage(
-        message_id=event.message_id,
-        package_id=event.package_id,
-        lane="reply",
-        kind=event.content.type,
-        recipients=1,
-        accepted_at=event.requested_at,
-        traceparent=event.traceparent,
-    )

@@ -19,8 +19,10 @@ from ingress.sql.status import CountedMessage, ShownDelivery
 from ingress.status.delivery_endpoint import DELIVERY_EXAMPLE
 from ingress.status.projection import StatusProjection
 from spreader.clock import Now
+from spreader.contract.content import Content
 from spreader.contract.events import Lane, MessageCancelled, Status
 from spreader.contract.ids import creation_time
+from spreader.contract.labels import SentBy
 from spreader.http.openapi import PageBody
 from spreader.http.problems import Problem, not_found
 from spreader.kafka.bus import Bus
@@ -37,7 +39,9 @@ _COUNTS = {"type": "object", "required": list(STATUSES), "properties": dict.from
 
 
 class MessageBody(TypedDict):
-    """`waiting_for_profile`: how many of the held deliveries wait because no profile can send."""
+    """`waiting_for_profile`: how many of the held deliveries wait because no profile can send. `content` is null if
+    its only recipient was erased, or if the message is from before this field. `sent_by` is null if the request did not
+    say who sends it. `resend_of`: the message whose failed deliveries this message repeats."""
 
     message_id: str
     package_id: str
@@ -47,6 +51,11 @@ class MessageBody(TypedDict):
     recipients: int
     counts: Annotated[dict[Status, int], WithJsonSchema(_COUNTS)]
     waiting_for_profile: int
+    name: str | None
+    tags: list[str]
+    content: Content | None
+    sent_by: SentBy | None
+    resend_of: str | None
     accepted_at: datetime
     cancel_requested_at: datetime | None
 
@@ -65,15 +74,16 @@ class MessageEndpoint:
     found_wait_seconds: float
 
     async def get(self, message_id: PathId) -> Response:
-        return ApiResponse(200, message_body(await self._message(message_id))).render()
+        return ApiResponse(200, message_body(await self.message(message_id))).render()
 
     async def deliveries(self, message_id: PathId, page_request: PageParameters) -> Response:
-        await self._message(message_id)
-        rows = await self.projection.deliveries(message_id, page_request.after or "", page_request.read_limit)
+        await self.message(message_id)
+        filters = {"message_ids": [message_id], "after": page_request.after or ""}
+        rows = await self.projection.deliveries(filters, page_request.read_limit, of_message=True)
         return page_response(page_request, [row.delivery_id for row in rows], [asdict(row) for row in rows]).render()
 
     async def cancel(self, message_id: PathId) -> Response:
-        message = await self._message(message_id)
+        message = await self.message(message_id)
         if message.lane == "reply":
             raise Problem(NOT_CANCELLABLE, f"{message_id} is a reply, and replies are sent at once.")
         status = message_status(status_counts(message.counts, message.recipients))
@@ -84,7 +94,7 @@ class MessageEndpoint:
         body: CancellingBody = {"message_id": message_id, "status": "cancelling", "note": NOTE}
         return ApiResponse(202, body).render()
 
-    async def _message(self, message_id: str) -> CountedMessage:
+    async def message(self, message_id: str) -> CountedMessage:
         """Raises the problem `not-found` if there is no such message.
 
         A consumer stores a message shortly after its acceptance. So if the message may be new, this function waits for
@@ -154,6 +164,11 @@ def message_body(message: CountedMessage) -> MessageBody:
         "recipients": message.recipients,
         "counts": counts,
         "waiting_for_profile": message.counts.get(WAITING, 0),
+        "name": message.name,
+        "tags": message.tags,
+        "content": message.content,
+        "sent_by": message.sent_by,
+        "resend_of": message.resend_of,
         "accepted_at": message.accepted_at,
         "cancel_requested_at": message.cancelled_at,
     }
@@ -168,6 +183,11 @@ MESSAGE_EXAMPLE: dict[str, Any] = {
     "recipients": 3,
     "counts": {**dict.fromkeys(STATUSES, 0), "held": 1, "sent": 2},
     "waiting_for_profile": 0,
+    "name": "Winter sale",
+    "tags": ["sale"],
+    "content": {"type": "text", "text": "Hello! Check out our new offers..."},
+    "sent_by": {"key_id": "environment", "operator": "Mona"},
+    "resend_of": None,
     "accepted_at": "2024-02-08T18:45:12Z",
     "cancel_requested_at": None,
 }

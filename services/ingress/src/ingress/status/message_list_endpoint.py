@@ -1,22 +1,37 @@
 """Message list endpoint: a package's messages, newest first, each with its status."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
+from pydantic_core import to_json
 
 from ingress.configuration.config_cache import IngressConfigCache
+from ingress.http.filters import From, MessageStatuses, To, given, several
 from ingress.http.openapi import add_route
 from ingress.http.pagination import PageParameters, PathId, page_response
-from ingress.http.problems import CURSOR
+from ingress.http.positions import before, position
 from ingress.http.urls import API
 from ingress.status.message_endpoint import MESSAGE_EXAMPLE, MessageBody, message_body
-from ingress.status.projection import ListPosition, StatusProjection
+from ingress.status.projection import StatusProjection
 from spreader.contract.events import Lane
+from spreader.contract.labels import NAME_CHARACTERS_MAX, TAG_CHARACTERS_MAX
 from spreader.http.openapi import PageBody
-from spreader.http.problems import Problem
 
+NameFilter = Annotated[
+    str | None,
+    Query(
+        min_length=1,
+        max_length=NAME_CHARACTERS_MAX,
+        description="Only messages whose name contains this text. Upper and lower case are the same.",
+    ),
+]
+TagFilter = Annotated[
+    str | None,
+    Query(
+        min_length=1, max_length=TAG_CHARACTERS_MAX, description="Only messages with this tag, which is case-sensitive."
+    ),
+]
 LaneFilter = Annotated[Lane | None, Query(description="Only messages of this lane.")]
 
 
@@ -34,12 +49,29 @@ class MessageListEndpoint:
     config_cache: IngressConfigCache
     kept_days: float
 
-    async def list(self, package_id: PathId, page_request: PageParameters, lane: LaneFilter = None) -> Response:
+    async def list(
+        self,
+        package_id: PathId,
+        page_request: PageParameters,
+        lane: LaneFilter = None,
+        name: NameFilter = None,
+        tag: TagFilter = None,
+        status: MessageStatuses = None,
+        begin: From = None,
+        to: To = None,
+    ) -> Response:
         self.config_cache.require_package(package_id)
-        messages = await self.projection.messages(
-            package_id, lane, _position(page_request.after), page_request.read_limit
+        filters = given(
+            lane=lane,
+            name=name,
+            tag=None if tag is None else to_json([tag]).decode(),
+            statuses=several(status),
+            accepted_from=begin,
+            accepted_to=to,
+            **before(page_request.after),
         )
-        positions = [f"{message.accepted_at.isoformat()} {message.message_id}" for message in messages]
+        messages = await self.projection.messages(package_id, filters, page_request.read_limit)
+        positions = [position(message.accepted_at, message.message_id) for message in messages]
         rows = [message_body(message) for message in messages]
         return page_response(page_request, positions, rows, kept_days=self.kept_days).render()
 
@@ -57,17 +89,6 @@ class MessageListEndpoint:
             problems=(400, 404, 422),
         )
         return router
-
-
-def _position(after: str | None) -> ListPosition | None:
-    """The list position that a decoded cursor names, or None for the first page."""
-    if not after:
-        return None
-    try:
-        accepted_at, message_id = after.split(" ")
-        return ListPosition(datetime.fromisoformat(accepted_at).astimezone(UTC), message_id)
-    except (ValueError, OverflowError):
-        raise Problem(CURSOR, "`cursor` was not returned by this list. Use the `next_cursor` of a page.") from None
 
 
 PAGE_EXAMPLE: dict[str, Any] = {"data": [MESSAGE_EXAMPLE], "next_cursor": None, "kept_days": 180.0}
