@@ -43,7 +43,7 @@ from ingress.messages.preview_endpoint import PreviewEndpoint
 from ingress.messages.received import receive_open, receive_reply
 from ingress.messages.reply_endpoint import ReplyEndpoint
 from ingress.messages.resends import Resends
-from ingress.messages.sent_endpoints import SentEndpoints
+from ingress.messages.sent_routes import SentRoutes
 from ingress.privacy.endpoint import RecipientEndpoint
 from ingress.privacy.eraser import build_eraser
 from ingress.privacy.erasures import Erasures
@@ -247,7 +247,7 @@ def _endpoints(deps: Dependencies) -> tuple[openapi.Endpoint, ...]:
     erasures = Erasures(deps.engine, deps.erasures, deps.now, (deps.wake_relay, deps.wake_eraser))
     resends = Resends(deps.engine, projection, deps.now, deps.wake_relay)
     services, waits = (deps.router, deps.pacer), (settings.message_keep_days, settings.found_wait_seconds)
-    sent = SentEndpoints(deps.bus, deps.config_cache, *services, *waits)
+    sent = SentRoutes(deps.bus, deps.config_cache, *services, *waits)
     return (
         OpenMessageEndpoint(
             MessageIntake("open", deps.bodies, receive_open, *intake_parts),

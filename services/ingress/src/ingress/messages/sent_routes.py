@@ -1,4 +1,4 @@
-"""Sent endpoints: builds the endpoints that show messages and deliveries, and send again what failed."""
+"""Sent routes: builds the endpoints that show messages and deliveries, and send again what failed."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ from spreader.kafka.bus import Bus
 
 
 @dataclass(frozen=True, slots=True)
-class SentEndpoints:
+class SentRoutes:
     """`kept_days`: how many days a message is kept after its last event. `found_wait_seconds`: how long a request waits
     for a message that was just accepted."""
 
