@@ -20,6 +20,7 @@ from console.pages import (
     reports,
     settings,
 )
+from console.pages.phones import import_file, new_phone, table
 
 _PACKAGE = "/packages/{package_id}"
 
@@ -27,9 +28,12 @@ ROUTES: Mapping[str, Callable[..., Awaitable[None]]] = {
     "/": overview.show,
     "/alerts": alerts.show,
     "/people": people.show,
+    "/phones": table.show_all,
     "/new": new.show_package,
     _PACKAGE: package.show,
-    f"{_PACKAGE}/new-profile": new.show_profile,
+    f"{_PACKAGE}/phones": table.show,
+    f"{_PACKAGE}/phones/import": import_file.show,
+    f"{_PACKAGE}/new-profile": new_phone.show,
     f"{_PACKAGE}/profiles/{{profile_id}}": profile.show,
     f"{_PACKAGE}/queue": queue.show,
     f"{_PACKAGE}/compose": compose.show,

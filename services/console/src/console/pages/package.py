@@ -25,6 +25,9 @@ async def show(page: LivePage, package_id: str) -> None:
     await context.cache.load(PACKAGES, figures, queue, *table.queries())
     await context.cache.load(*table.queries())  # the first answer says which profiles the second query concerns
     package_head(page, package_id, "Limits apply to campaign messages only. Replies are never limited.")
+    address = f"/packages/{package_id}"
+    add = components.link("Add a phone", f"{address}/new-profile", "button", "plus")
+    html(tag("div", add, components.link("All phones of this package", f"{address}/phones", "small"), class_="line"))
     page.stale_notices(
         lambda: context.page_data(PACKAGES, "packages and settings"),
         lambda: context.page_data(figures, "figures"),
@@ -128,4 +131,5 @@ def _empty(package_id: str, table: ProfileTable) -> Markup:
         return components.empty("phone", "No such phone", tag("p", "No phone of this package fits the filter."))
     words = "Add a WhatsApp number that sends the messages of this package."
     add = components.link("Add a phone", f"/packages/{package_id}/new-profile", "button button-main", "plus")
-    return components.empty("phone", "No phones yet", tag("p", words), add)
+    file = components.link("Import phones", f"/packages/{package_id}/phones/import", "button", "file")
+    return components.empty("phone", "No phones yet", tag("p", words), tag("div", add, file, class_="line"))

@@ -1,10 +1,8 @@
 """Profile page: one profile with its lanes, limits and health, its settings, and its gateway."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from markupsafe import Markup
-from nicegui import ui
 
 from console.core import draft, formats, setting_texts
 from console.core.api_models import ApiPackage, ApiProfile
@@ -13,8 +11,10 @@ from console.core.profile_table import bars, health_tone, status
 from console.core.queue import ApiPace, ApiQueue
 from console.data.api import CallSucceeded
 from console.data.polling_cache import Query
+from console.pages.phones.gateway_card import ConnectionCheck
+from console.pages.phones.phone_cards import connection_cards, removal_buttons
 from console.ui import components
-from console.ui.actions import error_text, notify, run_action
+from console.ui.actions import error_text, run_action
 from console.ui.editor import SettingsEditor, button
 from console.ui.elements import html, stack
 from console.ui.live_page import LivePage
@@ -22,7 +22,6 @@ from console.ui.page_context import PACKAGES, queue_query
 from console.ui.page_heads import pause_button
 from spreader.contract.events import LaneState, ProfileState
 
-CHECK_SECONDS = 35.0
 READ_SECONDS = 10.0
 
 
@@ -39,7 +38,7 @@ async def show(page: LivePage, package_id: str, profile_id: str) -> None:
     with stack("page-head"):
         page.live_html(lambda: _title(package_id, profile_id, context.latest(settings)))
         with stack("line"):
-            button("Check the connection", lambda: _check(page, address)).props('data-testid="check"')
+            check_button = button("Check the connection", lambda: check.check()).props('data-testid="check"')
             _reopen_button(page, state)
             pause_button(page, address, "profile", is_paused, settings)
     page.stale_notices(
@@ -52,11 +51,16 @@ async def show(page: LivePage, package_id: str, profile_id: str) -> None:
         data = context.package(package_id), context.latest(settings), context.latest(state), context.latest(queue)
         return context.cache.memo(("profile", profile_id), _render_state, *data)
 
+    check = ConnectionCheck(page, address, "")
+    check.build()
     page.fade_when_old(page.live_html(render, testid="fares"), lambda: context.is_old(state) and context.is_old(queue))
     result = await context.api.get("ingress", address, READ_SECONDS)
     if not isinstance(result, CallSucceeded):
         html(components.notice(f"The settings cannot be shown. {error_text(result, 'ingress')}", "bad"))
         return
+    check.driver = result.body["gateway"]["driver"]
+    check_button.set_visibility(check.driver != "simulator")
+    cards = stack()
     content = stack()
 
     def build(loaded: CallSucceeded) -> None:
@@ -64,13 +68,15 @@ async def show(page: LivePage, package_id: str, profile_id: str) -> None:
         with content:
             editor = SettingsEditor(page, address, setting_texts.profile_groups(), loaded, saved)
             editor.build(draft.limits_in_force(loaded.body))
-            _gateway(page, package_id, profile_id, loaded.body)
 
     def saved(answer: CallSucceeded) -> None:
         context.cache.refresh(settings)
         build(answer)
 
+    with cards:
+        connection_cards(page, address, result, check)
     build(result)
+    removal_buttons(page, package_id, profile_id)
 
 
 def _title(package_id: str, profile_id: str, profile: ApiProfile | None) -> Markup:
@@ -149,43 +155,6 @@ def _health(state: ProfileState | None) -> Markup:
         beside=score,
         testid="health",
     )
-
-
-def _gateway(page: LivePage, package_id: str, profile_id: str, document: Mapping[str, Any]) -> None:
-    gateway: Mapping[str, Any] = document.get("gateway") or {}
-    rows = [
-        (name.replace("_", " ").title(), str(value))
-        for name, value in gateway.items()
-        if name != "credentials" and value is not None
-    ]
-    rows.append(("Credentials", "set" if gateway.get("credentials") else "none"))
-    if document.get("webhook_url"):
-        rows.append(("Webhook address", str(document["webhook_url"])))
-    html(components.card(components.facts(rows), title="Gateway"))
-
-    async def remove() -> None:
-        path = f"/packages/{package_id}/profiles/{profile_id}"
-        if await run_action(page.context, "DELETE", "ingress", path, success="The profile is removed."):
-            ui.navigate.to(f"/packages/{package_id}")
-
-    with ui.dialog() as dialog, ui.card():
-        html(tag("h2", "Remove this profile?"))
-        html(tag("p", "What it still holds goes to the other profiles. Its history stays.", class_="soft"))
-        with stack("line"):
-            button("Keep it", dialog.close)
-            button("Remove", remove, "button-danger")
-    with stack("line"):
-        button("Remove the profile", dialog.open, "button-danger")
-
-
-async def _check(page: LivePage, address: str) -> None:
-    notify("Asking the gateway …")
-    result = await page.context.api.call("POST", "ingress", f"{address}/check", seconds=CHECK_SECONDS)
-    if not isinstance(result, CallSucceeded):
-        notify(error_text(result, "ingress"), is_error=True)
-        return
-    check = result.body.get("check") or result.body
-    notify(check.get("detail") or "The gateway answers.", is_error=not check.get("ok", True))
 
 
 def _reopen_button(page: LivePage, query: Query[ProfileState]) -> None:

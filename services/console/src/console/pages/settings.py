@@ -5,6 +5,7 @@ from console.core.api_models import ApiWhatIf
 from console.core.markup import join, tag
 from console.core.pacing_factors import effects
 from console.data.api import CallRefused, CallSucceeded
+from console.pages.phones.package_removal import removal_button
 from console.ui import components, forecast
 from console.ui.actions import error_text
 from console.ui.editor import SettingsEditor, button
@@ -42,6 +43,7 @@ async def show(page: LivePage, package_id: str) -> None:
         build(answer)
 
     build(result)
+    removal_button(page, package_id)
 
 
 class WhatIfPanel:

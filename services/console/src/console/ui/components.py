@@ -137,6 +137,14 @@ def link(text: str, address: str, kind: str = "button", icon_name: str = "") -> 
     return tag("a", icon(icon_name) if icon_name else None, text, href=address, class_=kind or None)
 
 
+def copyable(text: str, testid: str | None = None) -> Markup:
+    """A text, such as an address or an id, with a button that copies it."""
+    copy = tag(
+        "button", "Copy", type="button", class_="button small-button", onclick="spreaderCopy(this)", data_text=text
+    )
+    return tag("div", tag("code", text, data_testid=testid), copy, class_="line copyable")
+
+
 def parts_bar(parts: Sequence[tuple[str, int]], total: int, label: str) -> Markup:
     """A progress bar that consists of several parts. The name of each part selects its colour."""
     fills = [

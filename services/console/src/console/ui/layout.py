@@ -27,6 +27,11 @@ SCRIPT = Markup(  # noqa: S704 - of our own constants
     f"document.cookie = '{COLOURS_COOKIE}=' + name + ';path=/;max-age=31536000;samesite=strict';"
     "Quasar.Dark.set(name === 'auto' ? 'auto' : name === 'dark');"
     "document.querySelectorAll('.seg button').forEach(b => b.setAttribute('aria-pressed', b.dataset.name === name)); }"
+    "function spreaderCopy(button) { const text = button.dataset.text, done = () => { button.textContent = 'Copied'; "
+    "setTimeout(() => { button.textContent = 'Copy'; }, 2000); };"
+    "if (navigator.clipboard) { navigator.clipboard.writeText(text).then(done); return; }"  # not over plain http
+    "const field = document.createElement('textarea'); field.value = text; button.after(field); field.select();"
+    "document.execCommand('copy'); field.remove(); done(); }"
     "function spreaderUpload(input, address) { const file = input.files[0]; if (!file) return;"
     "const said = input.closest('.drop').querySelector('.drop-said'), sending = new XMLHttpRequest();"
     "sending.upload.onprogress = e => { said.textContent = `Sending ${Math.round(100 * e.loaded / e.total)} %`; };"

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 from pydantic_core import to_json
 
 from ingress.configuration.bodies import ChangedProfileBody, ProfileBody, effective_limits, profile_body
@@ -22,6 +22,7 @@ from ingress.core.snapshot import merge_settings
 from ingress.http import request_body
 from ingress.http.openapi import add_route
 from ingress.http.pagination import PageParameters, PathId, page_response
+from ingress.http.request_body import RequestForm
 from ingress.http.responses import ApiResponse
 from ingress.http.urls import API
 from ingress.sql.configuration import PackageEntry, ProfileEntry
@@ -32,6 +33,12 @@ from spreader.http.service_client import ServiceClient
 
 OnlyProfiles = Annotated[list[Id] | None, Query(max_length=200, description="Only these profiles.")]
 
+
+class MoveForm(RequestForm):
+    package_id: Id = Field(description="The package to which the profile moves.", examples=["pkg_support"])
+
+
+_MOVE_FORM = TypeAdapter(MoveForm)
 _NEW_PROFILE_FORM = TypeAdapter(NewProfile)
 _PROFILE_FORM = TypeAdapter(ProfileForm)
 
@@ -96,6 +103,14 @@ class ProfilesEndpoint:
 
     async def resume(self, package_id: PathId, profile_id: PathId, request: Request) -> Response:
         return await self._pause(package_id, profile_id, request, False)
+
+    async def move(self, package_id: PathId, profile_id: PathId, request: Request) -> Response:
+        """The deliveries that the profile holds stay with the former package, and go to its other profiles."""
+        form = request_body.parse(_MOVE_FORM, await request_body.read(request, BODY_BYTES_MAX))
+        package, row = await self.registry.move_profile(package_id, profile_id, form.package_id, precondition(request))
+        former = await self.registry.package(package_id)
+        await self.config_cache.wait_until_applied(package_id, former.version)
+        return await self._response(package, row)
 
     async def _pause(self, package_id: str, profile_id: str, request: Request, paused: bool) -> Response:
         require = precondition(request)
@@ -198,6 +213,19 @@ class ProfilesEndpoint:
         paused: dict[str, Any] = {"shape": ChangedProfileBody, "response": CHANGED_EXAMPLE, "problems": (404, 412)}
         add_route(router, "POST", one + "/pause", self.pause, "pauseProfile", "Pause a profile", **paused)
         add_route(router, "POST", one + "/resume", self.resume, "resumeProfile", "Resume a profile", **paused)
+        add_route(
+            router,
+            "POST",
+            one + "/move",
+            self.move,
+            "moveProfile",
+            "Move a profile to another package",
+            body=MoveForm,
+            example={"package_id": "pkg_support"},
+            shape=ChangedProfileBody,
+            response=CHANGED_EXAMPLE,
+            problems=(400, 404, 409, 412, 413, 422),
+        )
         return router
 
 

@@ -10,13 +10,23 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ingress.configuration.change_history import get_change, package_document, record_change
-from ingress.configuration.etags import Precondition, package_etag, profile_etag, unconditional
+from ingress.configuration.etags import Precondition, package_etag, unconditional
 from ingress.configuration.removals import announce
+from ingress.configuration.stored_rows import (
+    PROFILES_MAX,
+    find_package,
+    find_profile,
+    find_profiles,
+    require_free_account,
+    require_profile,
+    require_room,
+    taken,
+)
 from ingress.core.accounts import account_of
 from ingress.core.differences import ABSENT, NotUndoable, revert
 from ingress.core.snapshot import Settings, snapshot
 from ingress.http.operator import current_operator
-from ingress.http.problems import NOT_UNDOABLE, TAKEN
+from ingress.http.problems import NOT_UNDOABLE
 from ingress.infra import outbox
 from ingress.sql import configuration as sql
 from ingress.sql.configuration import PackageEntry, ProfileEntry
@@ -24,14 +34,12 @@ from ingress.sql.removals import RemovedPackage
 from ingress.sql.sealed_credentials import RESEAL, ResealedEntry
 from spreader.clock import Now
 from spreader.contract.events import PackageConfigured
-from spreader.http.problems import FieldError, Problem, not_found
+from spreader.http.problems import INVALID, Problem, not_found
 from spreader.kafka.envelope import encode
 from spreader.runtime.rows import arrays, fetched
 
 Edit = Callable[[Settings], Settings]
 """A function from the stored settings to the new settings. It may raise the problem `invalid`."""
-
-PROFILES_MAX = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +55,7 @@ class Registry:
 
     async def package(self, package_id: str) -> PackageEntry:
         async with self.engine.connect() as connection:
-            return await _package(connection, package_id)
+            return await find_package(connection, package_id)
 
     async def packages(self, after: str, limit: int) -> Sequence[PackageEntry]:
         async with self.engine.connect() as connection:
@@ -56,7 +64,7 @@ class Registry:
 
     async def profile(self, package_id: str, profile_id: str) -> tuple[PackageEntry, ProfileEntry]:
         async with self.engine.connect() as connection:
-            return await _package(connection, package_id), await _profile(connection, package_id, profile_id)
+            return await find_package(connection, package_id), await find_profile(connection, package_id, profile_id)
 
     async def profile_anywhere(self, profile_id: str) -> ProfileEntry:
         """The profile with this id, in any package. Two packages never have profiles with the same id."""
@@ -65,6 +73,11 @@ class Registry:
         if not rows:
             raise not_found("profile", profile_id)
         return rows[0]
+
+    async def has_had_package(self, package_id: str) -> bool:
+        """Whether there is a package with this id, or was one before it was deleted."""
+        async with self.engine.connect() as connection:
+            return bool((await connection.execute(sql.PACKAGE_HAS_BEEN, {"package_id": package_id})).scalar_one())
 
     async def profile_with_phone(self, phone: str, other_than: str) -> str | None:
         """The id of a profile with this phone number, except `other_than`. None if there is no such profile."""
@@ -78,7 +91,9 @@ class Registry:
     ) -> tuple[PackageEntry, Sequence[ProfileEntry]]:
         """`only`: the ids of the wanted profiles. If it is None, all profiles are wanted."""
         async with self.engine.connect() as connection:
-            return await _package(connection, package_id), await _profiles(connection, package_id, after, limit, only)
+            return await find_package(connection, package_id), await find_profiles(
+                connection, package_id, after, limit, only
+            )
 
     async def package_with_profiles(self, package_id: str) -> tuple[PackageEntry, Sequence[ProfileEntry]]:
         return await self.profiles(package_id, "", PROFILES_MAX)
@@ -88,7 +103,7 @@ class Registry:
         row = {"package_id": package_id, "settings": json.dumps(settings), "now": self.now()}
         async with self.engine.begin() as connection:
             if (await connection.execute(sql.PACKAGE_INSERT, row)).rowcount == 0:
-                raise _taken("package", package_id)
+                raise taken("package", package_id)
             await connection.execute(sql.PACKAGE_BUMP, {"package_id": package_id, "now": self.now()})
             package, document = await self._put_snapshot(connection, package_id)
             await record_change(connection, package, ABSENT, document, current_operator(), self.now())
@@ -97,7 +112,7 @@ class Registry:
 
     async def edit_package(self, package_id: str, edit: Edit, require: Precondition) -> PackageEntry:
         async with self._change(package_id, require) as connection:
-            settings = edit((await _package(connection, package_id)).settings)
+            settings = edit((await find_package(connection, package_id)).settings)
             await connection.execute(sql.PACKAGE_SAVE, {"package_id": package_id, "settings": json.dumps(settings)})
         return await self.package(package_id)
 
@@ -121,7 +136,7 @@ class Registry:
         """Delete the package. Returns the version of the record that announces the deletion."""
         async with self.engine.begin() as connection:
             await connection.execute(sql.PACKAGE_LOCK, {"package_id": package_id})
-            package = await _package(connection, package_id)
+            package = await find_package(connection, package_id)
             require(package_etag(package), package.version)
             deleted = await connection.execute(sql.PACKAGE_DELETE, {"package_id": package_id})
             version = deleted.scalar_one()
@@ -135,23 +150,20 @@ class Registry:
         """Raises the problem `taken` if the profile id or the account is in use already, or if the package is full."""
         row = {"package_id": package_id, "profile_id": profile_id, "settings": json.dumps(settings), "now": self.now()}
         async with self._change(package_id) as connection:
-            if len(await _profiles(connection, package_id, "", PROFILES_MAX)) >= PROFILES_MAX:
-                raise Problem(
-                    TAKEN, f"The package {package_id} has {PROFILES_MAX} profiles already. Add this one to another."
-                )
-            await _require_free_account(connection, profile_id, settings["gateway"])
+            await require_room(connection, package_id)
+            await require_free_account(connection, profile_id, settings["gateway"])
             if (await connection.execute(sql.PROFILE_INSERT, row)).rowcount == 0:
-                raise _taken("profile", profile_id)
+                raise taken("profile", profile_id)
         return await self.profile(package_id, profile_id)
 
     async def edit_profile(
         self, package_id: str, profile_id: str, edit: Edit, require: Precondition
     ) -> tuple[PackageEntry, ProfileEntry]:
         async with self._change(package_id) as connection:
-            profile = await _required(connection, package_id, profile_id, require)
+            profile = await require_profile(connection, package_id, profile_id, require)
             settings = edit(profile.settings)
             if account_of(settings["gateway"]) != account_of(profile.settings["gateway"]):
-                await _require_free_account(connection, profile_id, settings["gateway"])
+                await require_free_account(connection, profile_id, settings["gateway"])
             await self._save_profile(connection, package_id, profile_id, settings)
         return await self.profile(package_id, profile_id)
 
@@ -159,15 +171,38 @@ class Registry:
         self, package_id: str, profile_id: str, paused: bool, require: Precondition
     ) -> tuple[PackageEntry, ProfileEntry]:
         async with self._change(package_id) as connection:
-            await _required(connection, package_id, profile_id, require)
+            await require_profile(connection, package_id, profile_id, require)
             await self._pause_profile(connection, package_id, profile_id, paused)
         return await self.profile(package_id, profile_id)
 
     async def delete_profile(self, package_id: str, profile_id: str, require: Precondition) -> PackageEntry:
         async with self._change(package_id) as connection:
-            await _required(connection, package_id, profile_id, require)
+            await require_profile(connection, package_id, profile_id, require)
             await connection.execute(sql.PROFILE_DELETE, {"package_id": package_id, "profile_id": profile_id})
         return await self.package(package_id)
+
+    async def move_profile(
+        self, package_id: str, profile_id: str, target: str, require: Precondition
+    ) -> tuple[PackageEntry, ProfileEntry]:
+        """Move a profile to the package `target`, with its id, settings and credentials.
+
+        It stays the same account. So the time at which it was added stays too, and its blocks and its health remain.
+        Raises the problem `taken` if the target is full.
+        """
+        if target == package_id:
+            raise Problem(INVALID, f"/package_id: the profile {profile_id!r} is in this package already")
+        async with self.engine.begin() as connection:
+            # Locked in the order of their ids, so that two moves never wait for each other.
+            before = {name: await self._begin_change(connection, name) for name in sorted((package_id, target))}
+            await require_profile(connection, package_id, profile_id, require)
+            await require_room(connection, target)
+            params = {"package_id": package_id, "profile_id": profile_id, "target": target, "now": self.now()}
+            await connection.execute(sql.PROFILE_MOVE, params)
+            # The target first: a reader may see the profile in both packages for a moment, but never in none.
+            for name in (target, package_id):
+                await self._end_change(connection, name, before[name])
+        self.wake_relay()
+        return await self.profile(target, profile_id)
 
     async def undo(self, package_id: str, number: int, check: Edit) -> PackageEntry:
         """Undo a change. `check` validates the package's settings after the undo. Raises the problem `not-undoable`."""
@@ -175,8 +210,8 @@ class Registry:
             change = await get_change(connection, package_id, number)
             if change.not_undoable_reason is not None:
                 raise Problem(NOT_UNDOABLE, f"Change {number} cannot be undone: {change.not_undoable_reason}.")
-            package = await _package(connection, package_id)
-            profiles = await _profiles(connection, package_id, "", PROFILES_MAX)
+            package = await find_package(connection, package_id)
+            profiles = await find_profiles(connection, package_id, "", PROFILES_MAX)
             try:
                 document = revert(package_document(package, profiles), change.differences)
             except NotUndoable as reason:
@@ -226,75 +261,35 @@ class Registry:
     ) -> AsyncGenerator[AsyncConnection]:
         """A transaction that locks the package. At its end a snapshot and an entry of the change history are stored."""
         async with self.engine.begin() as connection:
-            bump = {"package_id": package_id, "now": self.now()}
-            if (await connection.execute(sql.PACKAGE_BUMP, bump)).rowcount == 0:
-                raise not_found("package", package_id)
-            package = await _package(connection, package_id)
-            old_version = package.version - 1
-            require(package_etag(replace(package, version=old_version)), old_version)
-            before = package_document(package, await _profiles(connection, package_id, "", PROFILES_MAX))
+            before = await self._begin_change(connection, package_id, require)
             yield connection
-            package, after = await self._put_snapshot(connection, package_id)
-            await record_change(connection, package, before, after, current_operator(), self.now(), undoes)
+            await self._end_change(connection, package_id, before, undoes)
         self.wake_relay()
+
+    async def _begin_change(
+        self, connection: AsyncConnection, package_id: str, require: Precondition = unconditional
+    ) -> dict[str, Any]:
+        """Lock the package. Returns its document before the change."""
+        bump = {"package_id": package_id, "now": self.now()}
+        if (await connection.execute(sql.PACKAGE_BUMP, bump)).rowcount == 0:
+            raise not_found("package", package_id)
+        package = await find_package(connection, package_id)
+        old_version = package.version - 1
+        require(package_etag(replace(package, version=old_version)), old_version)
+        return package_document(package, await find_profiles(connection, package_id, "", PROFILES_MAX))
+
+    async def _end_change(
+        self, connection: AsyncConnection, package_id: str, before: Mapping[str, Any], undoes: int | None = None
+    ) -> None:
+        package, after = await self._put_snapshot(connection, package_id)
+        await record_change(connection, package, before, after, current_operator(), self.now(), undoes)
 
     async def _put_snapshot(self, connection: AsyncConnection, package_id: str) -> tuple[PackageEntry, dict[str, Any]]:
         """Put the package's snapshot into the outbox. Returns the package as it is now, and its document."""
-        package = await _package(connection, package_id)
-        profiles = await _profiles(connection, package_id, "", PROFILES_MAX)
+        package = await find_package(connection, package_id)
+        profiles = await find_profiles(connection, package_id, "", PROFILES_MAX)
         event = PackageConfigured(package=snapshot(package, profiles), at=self.now())
         superseded = {"topic": PackageConfigured.topic, "package_id": package_id}
         await connection.execute(sql.SUPERSEDED_DELETE, superseded)
         await outbox.put(connection, [encode(event, "ingress", self.now())])
         return package, package_document(package, profiles)
-
-
-async def _package(connection: AsyncConnection, package_id: str) -> PackageEntry:
-    rows = fetched(PackageEntry, await connection.execute(sql.PACKAGE, {"package_id": package_id}))
-    if not rows:
-        raise not_found("package", package_id)
-    return rows[0]
-
-
-async def _profile(connection: AsyncConnection, package_id: str, profile_id: str) -> ProfileEntry:
-    params = {"package_id": package_id, "profile_id": profile_id}
-    rows = fetched(ProfileEntry, await connection.execute(sql.PROFILE, params))
-    if not rows:
-        raise not_found("profile", profile_id)
-    return rows[0]
-
-
-async def _required(
-    connection: AsyncConnection, package_id: str, profile_id: str, require: Precondition
-) -> ProfileEntry:
-    """The profile. Raises the problem `changed` if the caller expects another ETag of this profile."""
-    package, profile = await _package(connection, package_id), await _profile(connection, package_id, profile_id)
-    require(profile_etag(package, profile), package.version - 1)
-    return profile
-
-
-async def _profiles(
-    connection: AsyncConnection, package_id: str, after: str, limit: int, only: Sequence[str] | None = None
-) -> Sequence[ProfileEntry]:
-    params = {"package_id": package_id, "after": after, "limit": limit, "only": only}
-    return fetched(ProfileEntry, await connection.execute(sql.PROFILES, params))
-
-
-async def _require_free_account(connection: AsyncConnection, profile_id: str, gateway: Mapping[str, Any]) -> None:
-    """Raises `taken` if another profile sends from this account, because the account would get the limits of both."""
-    account = account_of(gateway)
-    await connection.execute(sql.ACCOUNT_LOCK, {"account": f"{account.driver} {account.name}"})
-    params = {"account": account.name, "driver": account.driver, "profile_id": profile_id}
-    for other in fetched(ProfileEntry, await connection.execute(sql.PROFILES_OF_ACCOUNT, params)):
-        if account_of(other.settings["gateway"]) == account:
-            pointer = "/gateway/account"
-            detail = (
-                f"the profile {other.profile_id!r} of the package {other.package_id!r} sends from this account already"
-            )
-            raise Problem(TAKEN, f"{pointer}: {detail}", [FieldError(pointer, "taken", detail)])
-
-
-def _taken(noun: str, name: str) -> Problem:
-    pointer = f"/{noun}_id"
-    detail = f"there is a {noun} {name!r} already" + (", in this package or another" if noun == "profile" else "")
-    return Problem(TAKEN, f"{pointer}: {detail}", [FieldError(pointer, "taken", detail)])

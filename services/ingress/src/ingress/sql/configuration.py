@@ -52,6 +52,9 @@ of the removal, so that no version is used twice."""
 PACKAGE = text(f"{_PACKAGE} WHERE package_id = :package_id")
 PACKAGES = text(f"{_PACKAGE} WHERE package_id > :after ORDER BY package_id LIMIT :limit")
 
+PACKAGE_HAS_BEEN = text("""
+SELECT EXISTS (SELECT FROM ingress.package WHERE package_id = :package_id)
+    OR EXISTS (SELECT FROM ingress.package_gone WHERE package_id = :package_id)""")
 PACKAGE_BUMP = text("""
 UPDATE ingress.package SET version = version + 1, updated_at = :now WHERE package_id = :package_id""")
 """The first statement of every change of a package. It locks the package's row, so that the changes are made one after
@@ -99,6 +102,9 @@ UPDATE ingress.profile SET settings = CAST(:settings AS jsonb), updated_at = :no
 WHERE package_id = :package_id AND profile_id = :profile_id""")
 PROFILE_PAUSE = text("""
 UPDATE ingress.profile SET paused = :paused, updated_at = :now
+WHERE package_id = :package_id AND profile_id = :profile_id""")
+PROFILE_MOVE = text("""
+UPDATE ingress.profile SET package_id = :target, updated_at = :now
 WHERE package_id = :package_id AND profile_id = :profile_id""")
 PROFILE_DELETE = text("""
 DELETE FROM ingress.profile WHERE package_id = :package_id AND profile_id = :profile_id""")

@@ -124,7 +124,8 @@ class WebhooksEndpoint:
             raise Problem(SIGNATURE, _REFUSAL_DETAILS[refusal])
 
     async def _account(self, driver: Driver, package_id: str, profile_id: str) -> ProfileAccount:
-        """The called profile.
+        """The called profile. It may have moved to another package: its gateway then still calls the former address,
+        until somebody sets the new one.
 
         If the profile exists but this process has not read it yet, the response is a 503. It is not a 404, because
         after a 404 the gateway would not call again, and its reports would be lost.
@@ -132,7 +133,12 @@ class WebhooksEndpoint:
         package = self.config_cache.package(package_id)
         profile = None if package is None else package.profile(profile_id)
         if package is None or profile is None:
-            await self.registry.profile(package_id, profile_id)  # raises not-found if the profile does not exist
+            moved = await self.registry.profile_anywhere(profile_id)  # raises not-found if the profile does not exist
+            if not await self.registry.has_had_package(package_id):
+                raise not_found("package", package_id)
+            package = self.config_cache.package(moved.package_id)
+            profile = None if package is None else package.profile(profile_id)
+        if package is None or profile is None:
             raise unavailable("This process has not read the profile yet. Call again shortly.")
         if profile.gateway.driver != driver:
             raise not_found(f"profile at {_GATEWAY_NAMES[driver]}", profile_id)

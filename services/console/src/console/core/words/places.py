@@ -1,8 +1,12 @@
 """Places: the name of each page, which the navigation, the heading and the title of the browser tab show."""
 
-GENERAL_LINKS = (("/", "Packages", "overview"), ("/alerts", "Alerts", "alerts"), ("/people", "People", "search"))
+GENERAL_LINKS = (
+    ("/", "Packages", "overview"), ("/phones", "All phones", "phone"), ("/alerts", "Alerts", "alerts"),
+    ("/people", "People", "search"),
+)  # fmt: skip
 PACKAGE_LINKS = (
-    ("", "Live", "live"), ("/queue", "Queue and pacing", "queue"), ("/compose", "Compose", "compose"),
+    ("", "Live", "live"), ("/phones", "Phones", "phone"), ("/queue", "Queue and pacing", "queue"),
+    ("/compose", "Compose", "compose"),
     ("/messages", "Messages", "messages"), ("/conversations", "Conversations", "conversations"),
     ("/consent", "Consent", "consent"), ("/charts", "Charts", "charts"), ("/reports", "Reports", "reports"),
     ("/settings", "Settings", "settings"), ("/changes", "History", "history"),
@@ -10,7 +14,9 @@ PACKAGE_LINKS = (
 """The pages in the navigation: address, name and icon. The addresses in `PACKAGE_LINKS` follow `/packages/{id}`."""
 
 _OTHERS = {"/new": "New package"}
-_OTHERS_OF_PACKAGE = {"new-profile": "Add a phone", "profiles": "Phone", "messages": "Message"}
+_OTHERS_OF_PACKAGE = {
+    "new-profile": "Add a phone", "phones": "Import phones", "profiles": "Phone", "messages": "Message",
+}  # fmt: skip
 
 
 def place_name(path: str) -> str:
