@@ -31,9 +31,7 @@ async def mona(browser: Browser, fast: RunningSystem) -> AsyncGenerator[Tab]:
         yield opened
 
 
-async def test_many_phones_are_imported_found_moved_and_removed(mona: Tab, tmp_path: Path) -> None:
-    await mona.system.create_package("fleet", 0)
-    await mona.system.create_package("reserve", 0)
+async def import_phones(mona: Tab, tmp_path: Path) -> None:
     rows = [f"Phone {n:03},2017{n:08},simulator" for n in range(PHONES)]
     file = tmp_path / "phones.csv"
     file.write_text("\n".join(["name,number,gateway", *rows, "Nobody,12,simulator"]))
@@ -50,6 +48,8 @@ async def test_many_phones_are_imported_found_moved_and_removed(mona: Tab, tmp_p
     await mona.by_test_id("confirm").click()
     await expect(mona.by_test_id("import-done")).to_contain_text(f"{PHONES} phones created.", timeout=120_000)
 
+
+async def look_at_the_queue(mona: Tab) -> None:
     await mona.open("/packages/fleet/queue")
     await expect(mona.page.locator('[data-testid^="pace-"]')).to_have_count(50)
     assert await mona.page.evaluate("document.querySelectorAll('*').length") < NODES_MAX
@@ -58,6 +58,12 @@ async def test_many_phones_are_imported_found_moved_and_removed(mona: Tab, tmp_p
     await first.get_by_role("button").click()
     await expect(first).to_contain_text("Time between messages")
 
+
+async def test_many_phones_are_imported_found_moved_and_removed(mona: Tab, tmp_path: Path) -> None:
+    await mona.system.create_package("fleet", 0)
+    await mona.system.create_package("reserve", 0)
+    await import_phones(mona, tmp_path)
+    await look_at_the_queue(mona)
     await mona.open("/packages/fleet/phones")
     await expect(mona.page.get_by_text(re.compile(f"{PHONES} WhatsApp accounts"))).to_be_visible()
     assert await mona.page.evaluate("document.querySelectorAll('*').length") < NODES_MAX

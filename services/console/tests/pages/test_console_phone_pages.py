@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from console.data.api import CallSucceeded
-from console.pages.phones.gateway_card import ConnectionCheck
+from console.pages.phones.gateway_card import CheckPanel
 from console.pages.phones.import_file import PhoneImport
 from console.pages.phones.new_phone import show as show_new_phone
 from console.pages.phones.phone_cards import connection_cards
@@ -50,7 +50,7 @@ def shop(services: FakeServices) -> FakeServices:
 @pytest.fixture
 def cards(opened: OpenPage, shop: FakeServices) -> OpenPage:
     with opened.client:
-        check = ConnectionCheck(opened.page, PROFILE, "waha")
+        check = CheckPanel(opened.page, PROFILE, "waha")
         check.build()
         connection_cards(opened.page, PROFILE, CallSucceeded(document(), 200, '"1"'), check)
     return opened
@@ -153,7 +153,7 @@ async def test_a_check_says_what_to_do(opened: OpenPage, shop: FakeServices) -> 
     detail = "the gateway does not accept the key (401: Unauthorized)"
     shop.answers[f"POST {PROFILE}/check"] = 200, {"ok": False, "session": "failed", "detail": detail}
     with opened.client:
-        check = ConnectionCheck(opened.page, PROFILE, "waha")
+        check = CheckPanel(opened.page, PROFILE, "waha")
         check.build()
         await check.check()
     assert "The gateway rejected the API key" in opened.texts

@@ -11,7 +11,7 @@ from console.core.profile_table import bars, health_tone, status
 from console.core.queue import ApiPace, ApiQueue
 from console.data.api import CallSucceeded
 from console.data.polling_cache import Query
-from console.pages.phones.gateway_card import ConnectionCheck
+from console.pages.phones.gateway_card import CheckPanel
 from console.pages.phones.phone_cards import connection_cards, removal_buttons
 from console.ui import components
 from console.ui.actions import error_text, run_action
@@ -51,7 +51,7 @@ async def show(page: LivePage, package_id: str, profile_id: str) -> None:
         data = context.package(package_id), context.latest(settings), context.latest(state), context.latest(queue)
         return context.cache.memo(("profile", profile_id), _render_state, *data)
 
-    check = ConnectionCheck(page, address, "")
+    check = CheckPanel(page, address, "")
     check.build()
     page.fade_when_old(page.live_html(render, testid="fares"), lambda: context.is_old(state) and context.is_old(queue))
     result = await context.api.get("ingress", address, READ_SECONDS)

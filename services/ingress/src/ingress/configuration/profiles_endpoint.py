@@ -213,6 +213,10 @@ class ProfilesEndpoint:
         paused: dict[str, Any] = {"shape": ChangedProfileBody, "response": CHANGED_EXAMPLE, "problems": (404, 412)}
         add_route(router, "POST", one + "/pause", self.pause, "pauseProfile", "Pause a profile", **paused)
         add_route(router, "POST", one + "/resume", self.resume, "resumeProfile", "Resume a profile", **paused)
+        self._add_move(router, one)
+        return router
+
+    def _add_move(self, router: APIRouter, one: str) -> None:
         add_route(
             router,
             "POST",
@@ -226,7 +230,6 @@ class ProfilesEndpoint:
             response=CHANGED_EXAMPLE,
             problems=(400, 404, 409, 412, 413, 422),
         )
-        return router
 
 
 PROFILE_EXAMPLE: dict[str, Any] = {

@@ -198,7 +198,7 @@ class Registry:
             await require_room(connection, target)
             params = {"package_id": package_id, "profile_id": profile_id, "target": target, "now": self.now()}
             await connection.execute(sql.PROFILE_MOVE, params)
-            # The target first: a reader may see the profile in both packages for a moment, but never in none.
+            # The target first: a reader may see the profile in both packages for a short time, but never in none.
             for name in (target, package_id):
                 await self._end_change(connection, name, before[name])
         self.wake_relay()

@@ -38,8 +38,13 @@ KINDS: Mapping[str, GatewayKind] = {
     kind.driver: kind
     for kind in (
         GatewayKind(
-            "waha", "WAHA", "Session", "The name of the session at WAHA. Empty: the phone's API ID.", False,
-            "https://waha.example.com", True,
+            "waha",
+            "WAHA",
+            "Session",
+            "The name of the session at WAHA. Empty: the phone's API ID.",
+            False,
+            "https://waha.example.com",
+            True,
             (
                 Secret("api_key", "API key", "WAHA_API_KEY of your WAHA."),
                 Secret("hmac_key", "HMAC key", "A long text of your own. WAHA signs its webhook calls with it."),
@@ -54,8 +59,13 @@ KINDS: Mapping[str, GatewayKind] = {
             ),
         ),
         GatewayKind(
-            "evolution", "Evolution API", "Instance", "The name of the instance. Empty: the phone's API ID.", False,
-            "https://evolution.example.com", True,
+            "evolution",
+            "Evolution API",
+            "Instance",
+            "The name of the instance. Empty: the phone's API ID.",
+            False,
+            "https://evolution.example.com",
+            True,
             (
                 Secret("api_key", "API key", "The global API key, or the token of the instance."),
                 Secret("webhook_token", "Webhook token", "A long text of your own. Evolution shows it in each call."),
@@ -71,9 +81,13 @@ KINDS: Mapping[str, GatewayKind] = {
             ),
         ),
         GatewayKind(
-            "cloud_api", "WhatsApp Cloud API (Meta)", "Phone number ID",
-            "Meta shows it under WhatsApp, API Setup. It is not the phone number.", True,
-            "https://graph.facebook.com/v23.0", False,
+            "cloud_api",
+            "WhatsApp Cloud API (Meta)",
+            "Phone number ID",
+            "Meta shows it under WhatsApp, API Setup. It is not the phone number.",
+            True,
+            "https://graph.facebook.com/v23.0",
+            False,
             (
                 Secret("access_token", "Access token", "A permanent token of a system user."),
                 Secret("app_secret", "App secret", "Meta shows it under App settings, Basic."),
@@ -89,11 +103,19 @@ KINDS: Mapping[str, GatewayKind] = {
             ),
         ),
         GatewayKind(
-            "simulator", "Simulator – nothing is really sent", "Account", "Empty: the phone's API ID.", False, "",
-            False, (), "none", ("The simulator sets its webhook by itself.",),
+            "simulator",
+            "Simulator – nothing is really sent",
+            "Account",
+            "Empty: the phone's API ID.",
+            False,
+            "",
+            False,
+            (),
+            "none",
+            ("The simulator sets its webhook by itself.",),
         ),
     )
-}  # fmt: skip
+}
 """In the order in which the forms offer them."""
 
 

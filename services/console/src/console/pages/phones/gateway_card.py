@@ -22,7 +22,7 @@ SAVE_SECONDS = 45.0
 _CHANGED = "Somebody has changed this phone since you opened the page. Reload the page, and enter it again."
 
 
-class ConnectionCheck:
+class CheckPanel:
     """Asks the gateway whether the phone can send, and shows the answer with what to do."""
 
     def __init__(self, page: LivePage, address: str, driver: str) -> None:
@@ -50,7 +50,7 @@ class ConnectionCheck:
 class GatewayCard:
     """`loaded`: the response with the profile."""
 
-    def __init__(self, page: LivePage, address: str, loaded: CallSucceeded, check: ConnectionCheck) -> None:
+    def __init__(self, page: LivePage, address: str, loaded: CallSucceeded, check: CheckPanel) -> None:
         self._page = page
         self._address = address
         self._etag = loaded.etag

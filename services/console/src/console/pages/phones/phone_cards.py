@@ -8,14 +8,14 @@ from console.core.phones.phone_list import Phone, list_phones
 from console.data.api import CallSucceeded
 from console.data.polling_cache import Query
 from console.pages.phones import bulk
-from console.pages.phones.gateway_card import ConnectionCheck, GatewayCard
+from console.pages.phones.gateway_card import CheckPanel, GatewayCard
 from console.pages.phones.link_card import LinkCard
 from console.pages.phones.webhook_card import WebhookCard
 from console.ui.elements import button, stack
 from console.ui.live_page import LivePage
 
 
-def connection_cards(page: LivePage, address: str, loaded: CallSucceeded, check: ConnectionCheck) -> None:
+def connection_cards(page: LivePage, address: str, loaded: CallSucceeded, check: CheckPanel) -> None:
     """The cards that link the phone, set its webhook, and change its gateway."""
     document = loaded.body
     if KINDS[document["gateway"]["driver"]].link == "device":
