@@ -7,7 +7,7 @@ from console.core.queue import ApiPace
 
 PAGE_ROWS = 50
 OPEN_MAX = 8
-"""With so many phones or fewer, all rows are open at first."""
+"""If a package has at most this number of phones, all rows are open at first."""
 ORDERS: Mapping[str, str] = {"name": "By name", "held": "Most waiting first", "next": "Next send first"}
 
 
