@@ -40,11 +40,12 @@ WAITS: Mapping[str, Sequence[TextClause]] = {
     "stats": (),
 }
 NUMBERS = """
-ingress: consent.evidence consent.recipient delivery.gateway_message_id delivery.recipient outbox.body outbox.key
+ingress: consent.evidence consent.given consent.recipient delivery.gateway_message_id delivery.recipient outbox.body
+  outbox.key
   hidden_id.recipient message.content message.name possible_opt_out.recipient receipt_waiting.recipient
 router: consent.recipient consent_removal.recipient conversation.recipient conversation_move.recipient
   routing.suppressed
-pacer: consent.recipient consent_removal.recipient contact.recipient delivery.recipient habit.recipient
+pacer: consent.recipient consent_removal.recipient contact.recipient delivery.given delivery.recipient habit.recipient
   release.recipient stopped_recipient.recipient
 sender: consent.recipient consent_removal.recipient delivery.asked delivery.gateway_message_id delivery.heard
   delivery.recipient number.address number.number unpublished.body

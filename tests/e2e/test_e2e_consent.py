@@ -72,6 +72,33 @@ async def test_a_customer_who_opts_out_while_held_gets_only_replies(live: Runnin
     assert await _sent_to(live, message_id) == {first}
 
 
+@pytest.mark.parametrize(
+    ("listed", "writes"),
+    [("5582999448232", "558299448232"), ("525512345678", "5215512345678"), ("541155551234", "5491155551234")],
+)
+async def test_stop_from_the_other_spelling_of_a_number_ends_its_messages(
+    live: RunningSystem, listed: str, writes: str
+) -> None:
+    package = f"spelled_{listed}"
+    profiles = await live.create_package(package, 2)
+    wrote = await live.ask_simulator("POST", f"/customers/{writes}/messages", {"profile": profiles[1], "text": "Hi"})
+    assert wrote.status < 300, wrote.body
+    reply = {"type": "text", "text": "Hello", "recipient": listed}
+
+    async def profile_used() -> str | None:
+        return (await live.ask("POST", f"/packages/{package}/messages/reply", reply)).body.get("profile_used")
+
+    assert await eventually(profile_used, 30, lambda used: used == profiles[1]) == profiles[1]
+    await live.ask_simulator("POST", f"/customers/{writes}/messages", {"profile": profiles[0], "text": "STOP"})
+    path = f"/packages/{package}/suppressions?recipient={listed}"
+    await eventually(lambda: live.ask("GET", path), 30, lambda answer: len(answer.body["data"]) == 1)
+    answer = await _open(live, package, [listed, writes])
+    assert (answer["recipients"], answer["duplicates_removed"], answer["suppressed"]) == (1, 1, 1)
+    message_id = str(answer["message_id"])
+    await eventually(lambda: _suppressed(live, message_id), 30, lambda gone: gone == {listed})
+    assert await _sent_to(live, message_id) == set()
+
+
 async def test_a_package_that_starts_to_require_opt_ins_cancels_held_deliveries_to_the_others(
     live: RunningSystem,
 ) -> None:

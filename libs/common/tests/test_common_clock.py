@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from spreader.clock import SPEED_MAX, Clock, clock_from_environment, wall_now
@@ -36,9 +36,20 @@ def test_a_change_of_speed_continues_the_same_time(
     assert changed.at(wall + later) == clock.at(wall) + later * speed
 
 
-@given(clocks)
-def test_its_text_parses_to_the_same_clock(clock: Clock) -> None:
+@given(st.floats(1e-6, SPEED_MAX), moments, moments)
+@example(12345.678, NOON, NOON)
+def test_its_text_parses_to_the_same_clock(speed: float, wall: datetime, system: datetime) -> None:
+    clock = Clock(speed, wall, system)
     assert Clock.parse(clock.text) == clock
+
+
+def test_its_text_is_short() -> None:
+    assert Clock(600.0, NOON, NOON).text == f"600@{NOON.isoformat()}={NOON.isoformat()}"
+
+
+def test_a_speed_that_is_too_high_is_named_with_all_digits() -> None:
+    with pytest.raises(ValueError, match=r"is 100000\.25; it must be .* at most 100000"):
+        Clock(SPEED_MAX + 0.25)
 
 
 @given(clocks, durations)

@@ -12,6 +12,7 @@ from spreader.consent import NOT_OPTED_IN, SUPPRESSED, ConsentFollower, ConsentT
 from spreader.contract.events import ConsentChanged, ConsentKind, RecipientErased
 from spreader.erasure.postgres import ErasureTable
 from spreader.kafka.guarded_consumer import Received
+from spreader.phone.canonical import person_key
 from spreader.runtime.postgres import create_engine
 from spreader.settings import Settings
 from spreader.testing import NoDeduplication
@@ -68,8 +69,9 @@ async def read(engine: AsyncEngine, *changes: ConsentChanged) -> None:
 
 
 async def seen(engine: AsyncEngine, *places: tuple[str, str]) -> dict[tuple[str, str], list[str]]:
+    keys = [(package_id, person_key(recipient)) for package_id, recipient in places]
     async with engine.connect() as connection:
-        return {place: sorted(kinds) for place, kinds in (await CONSENTS.of(connection, places)).items()}
+        return {(one, who): sorted(kinds) for (one, who), kinds in (await CONSENTS.of(connection, keys)).items()}
 
 
 @pytest.mark.postgres
@@ -137,3 +139,52 @@ async def test_older_changes_of_an_erased_person_leave_no_row_and_later_ones_cou
     assert await seen(engine, ("one", ONE)) == {}
     await read(engine, change(ONE, kind="opt_in", minute=6))
     assert await seen(engine, ("one", ONE)) == {("one", ONE): ["opt_in"]}
+
+
+BRAZIL, MEXICO, ARGENTINA = (
+    ("5582999448232", "558299448232"),
+    ("525512345678", "5215512345678"),
+    ("5491155551234", "541155551234"),
+)
+"""The key of a person, and the other spelling of the number."""
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize(("key", "other"), [BRAZIL, MEXICO, ARGENTINA])
+async def test_a_list_has_a_person_whatever_the_spelling(engine: AsyncEngine, key: str, other: str) -> None:
+    await read(engine, change(other), change(key, "two"))
+    assert await seen(engine, ("one", key), ("two", other)) == {
+        ("one", key): ["suppression"],
+        ("two", key): ["suppression"],
+    }
+    await read(engine, change(key, minute=1, listed=False), change(other, "two", minute=1, listed=False))
+    assert await seen(engine, ("one", key), ("two", key)) == {}
+    await read(engine, change(other), change(key))  # older changes, read again
+    assert await seen(engine, ("one", key)) == {}
+
+
+@pytest.mark.postgres
+async def test_the_newest_change_of_a_person_wins_in_one_batch(engine: AsyncEngine) -> None:
+    key, other = BRAZIL
+    await read(engine, change(key, minute=2), change(other, minute=1, listed=False), change(key, "two"))
+    await read(engine, change(other, "two", minute=1, listed=False))
+    assert await seen(engine, ("one", key), ("two", key)) == {("one", key): ["suppression"]}
+
+
+@pytest.mark.postgres
+async def test_versions_with_and_without_keys_share_the_table(engine: AsyncEngine) -> None:
+    """During an upgrade, an instance of the previous version stores and finds a number as it was given."""
+    (key, other), (mexican_key, mexican) = BRAZIL, MEXICO
+    await read(engine, change(other))
+    async with engine.begin() as connection:
+        previous = await connection.execute(text("SELECT recipient FROM reader.consent ORDER BY recipient"))
+        assert other in previous.scalars().all()
+        await connection.execute(
+            text(f"INSERT INTO reader.consent VALUES ('one', '{mexican}', 'suppression', '{NOON}')")
+        )
+    assert await seen(engine, ("one", key), ("one", mexican_key)) == {
+        ("one", key): ["suppression"],
+        ("one", mexican_key): ["suppression"],
+    }
+    await read(engine, change(mexican_key, minute=1, listed=False))
+    assert await seen(engine, ("one", mexican_key)) == {}

@@ -25,6 +25,7 @@ from spreader.contract.events import (
     OpenMessageRequested,
 )
 from spreader.kafka.guarded_consumer import Received
+from spreader.phone.canonical import person_key
 from spreader.testing import FakeProgress, ManualClock, MemoryBus, NoDeduplication
 
 NOON = datetime(2026, 2, 10, 12, tzinfo=UTC)
@@ -45,7 +46,7 @@ def request(message_id: str = "m1", *people: str) -> OpenMessageRequested:
 
 
 def test_suppressed_recipients_do_not_change_the_indexes_and_the_round_of_the_others() -> None:
-    suppressed = {PEOPLE[0]: SUPPRESSED, PEOPLE[3]: SUPPRESSED, "209999999999": SUPPRESSED}
+    suppressed = {person_key(who): SUPPRESSED for who in (PEOPLE[0], PEOPLE[3], "209999999999")}
     routing, cursor = route_record(request(), package(), ProfileSnapshot(), "a", Random(1), suppressed=suppressed)
     assert routing.profiles == ("", "b", "a", "", "b", "a")
     assert (routing.distribution, cursor) == ({"a": 2, "b": 2}, "a")
@@ -56,7 +57,7 @@ def test_suppressed_recipients_do_not_change_the_indexes_and_the_round_of_the_ot
 
 @pytest.mark.parametrize("strategy", ["round_robin", "random", "weighted", "smart"])
 def test_a_record_with_only_suppressed_recipients_is_not_refused(strategy: Any) -> None:
-    everybody = dict.fromkeys(PEOPLE, SUPPRESSED)
+    everybody = dict.fromkeys(map(person_key, PEOPLE), SUPPRESSED)
     routing, cursor = route_record(
         request(), package(distribution=strategy), ProfileSnapshot(), "a", Random(1), suppressed=everybody
     )

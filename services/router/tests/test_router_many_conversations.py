@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from router.postgres import RoutingStore
+from spreader.phone.canonical import person_key
 from spreader.runtime.migrations.runner import migrate
 from spreader.runtime.postgres import create_engine
 from spreader.settings import Settings
@@ -42,7 +43,7 @@ async def test_a_conversation_is_found_among_a_hundred_thousand(
     store, chance = RoutingStore(engine), random.Random(3)
     seconds: list[float] = []
     for number in chance.sample(range(1, CONVERSATIONS + 1), LOOKUPS):
-        key = ("one", f"2010{number:08}")
+        key = ("one", person_key(f"2010{number:08}"))
         began = time.perf_counter()
         async with store.begin() as connection:
             known = await store.conversations(connection, [key])

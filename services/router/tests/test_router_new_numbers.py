@@ -10,12 +10,13 @@ from router.postgres import RoutingStore
 from router.testing import MemoryConfigCache
 from spreader.contract.events import CustomerMessage
 from spreader.kafka.guarded_consumer import Received
+from spreader.phone.canonical import PersonKey, person_key
 from spreader.testing import NoDeduplication
 
 pytestmark = pytest.mark.postgres
 
 NOON = datetime(2026, 2, 10, 12, tzinfo=UTC)
-OLD, NEW, OTHER = "201000000011", "201000000012", "201000000013"
+OLD, NEW, OTHER = map(person_key, ("201000000011", "201000000012", "201000000013"))
 ALWAYS = timedelta.max
 
 
@@ -27,7 +28,7 @@ async def wrote(store: RoutingStore, recipient: str, profile_id: str, at: dateti
     await tracker.on_customer_message([Received(message, CustomerMessage.topic, 0, 0)])
 
 
-async def profile_of(store: RoutingStore, recipient: str) -> str | None:
+async def profile_of(store: RoutingStore, recipient: PersonKey) -> str | None:
     async with store.begin() as connection:
         known = await store.conversations(connection, [("one", recipient)])
     return known[("one", recipient)].profile_id if known else None

@@ -27,6 +27,7 @@ from spreader.contract.events import (
     ProfileState,
 )
 from spreader.kafka.guarded_consumer import Received
+from spreader.phone.canonical import person_key
 from spreader.testing import FakeProgress, ManualClock, MemoryBus
 
 NOON = datetime(2026, 2, 10, 12, tzinfo=UTC)
@@ -157,7 +158,7 @@ def test_a_blocked_or_paused_profile_gets_no_delivery(
         package_id="one", message_id="m", content=TextContent(type="text", text="Hello"), recipients=people,
         distribution=strategy, requested_at=NOON,
     )  # fmt: skip
-    known = dict(zip(people, talks_to, strict=False))
+    known = dict(zip(map(person_key, people), talks_to, strict=False))
     routing, _ = route_record(
         request, one.model_copy(update={"profiles": profiles}), ProfileSnapshot(states), "c", Random(1), known
     )

@@ -18,6 +18,7 @@ from spreader.contract.configuration import Gateway, Package, Profile
 from spreader.contract.content import TextContent
 from spreader.contract.events import DeliveryReturned, Event, Lane, OpenMessageRequested, ReplyMessageRequested
 from spreader.kafka.guarded_consumer import Received
+from spreader.phone.canonical import person_key
 from spreader.testing import MemoryBus
 
 NOON = datetime(2026, 2, 10, 12, tzinfo=UTC)
@@ -39,7 +40,7 @@ def test_terminal_outcomes_carry_the_trace_of_their_request(package: Package | N
         traceparent=HERE, package_id="one", message_id="msg_1", content=TEXT, requested_at=NOON,
         recipients=("201000000011", "201000000012", "201000000013"),
     )  # fmt: skip
-    suppressed = {"201000000012": "it is on the list"}
+    suppressed = {person_key("201000000012"): "it is on the list"}
     routing, _ = route_record(request, package, ProfileSnapshot(), "", random.Random(1), None, suppressed)
     events = [event for outcome in terminal_outcomes(request, routing) for event in outcome.events(NOON)]
     assert len(events) == (1 if package else 3)

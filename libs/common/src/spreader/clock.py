@@ -29,9 +29,7 @@ class Clock:
 
     def __post_init__(self) -> None:
         if not 0 < self.speed <= SPEED_MAX:
-            raise ValueError(
-                f"SPREADER_CLOCK_SPEED is {self.speed:g}; it must be more than 0 and at most {SPEED_MAX:g}"
-            )
+            raise ValueError(f"SPREADER_CLOCK_SPEED is {self._speed}; it must be more than 0 and at most {SPEED_MAX:g}")
         if self.anchor_wall.tzinfo is None or self.anchor_system.tzinfo is None:
             raise ValueError("a time in SPREADER_CLOCK has no time zone; write it like 2026-01-01T00:00:00+00:00")
 
@@ -57,7 +55,11 @@ class Clock:
     @property
     def text(self) -> str:
         """The value for `SPREADER_CLOCK`: `speed@wall=system`."""
-        return f"{self.speed:g}@{self.anchor_wall.isoformat()}={self.anchor_system.isoformat()}"
+        return f"{self._speed}@{self.anchor_wall.isoformat()}={self.anchor_system.isoformat()}"
+
+    @property
+    def _speed(self) -> str:
+        return repr(self.speed).removesuffix(".0")
 
     @classmethod
     def parse(cls, text: str) -> "Clock":

@@ -12,13 +12,15 @@ from spreader.erasure.postgres import ErasedNumber, ErasureTable
 from spreader.kafka.guarded_consumer import Received
 from spreader.kafka.offset_store import Deduplicator
 from spreader.kafka.read_barrier import ReadProgress, wait_until_consumed
+from spreader.phone.canonical import PersonKey, person_key
+from spreader.phone.sql_spellings import SPELLINGS
 from spreader.runtime.rows import arrays, columns, fetched, unnest
 
 SUPPRESSED = "the recipient is suppressed"
 NOT_OPTED_IN = "the package writes only to who has opted in, and the recipient has not"
 
-RecipientKey = tuple[str, str]
-"""A package's id and a recipient."""
+ConsentKey = tuple[str, PersonKey]
+"""A package's id and the key of a recipient."""
 
 
 def objection(listed: Collection[ConsentKind], opted_in_only: bool) -> str | None:
@@ -66,13 +68,17 @@ class ConsentTable:
 
     They are in Postgres and not in memory, because the lists may have millions of rows. Reading them again would make
     each restart slow. `secrets`: as in `ErasureTable`. Only `fold` needs them.
+
+    A row is found by every spelling of its number, because versions before decision 0058 store it as the caller gave
+    it. If the caller's spelling is not the key, `fold` stores a row for both. So an instance of such a version, which
+    looks only for the caller's spelling, finds it too.
     """
 
     schema: str
     secrets: str | None = field(default=None, repr=False)
 
     async def fold(self, connection: AsyncConnection, changes: Sequence[ConsentChanged]) -> list[ConsentChanged]:
-        """Apply the changes; returns the newest one of each package, recipient and list.
+        """Apply the changes; returns the newest one of each package, person and list.
 
         A change that is older than the stored one has no effect and is not returned, because it is an old record that
         was read again. Of an erased person, an older change leaves no row.
@@ -87,23 +93,23 @@ class ConsentTable:
         recipients, since = (change.recipient for change in ordered), min(change.at for change in ordered)
         erased = await ErasureTable(self.schema, self.secrets).of(connection, recipients, since)
         kept = [change for change in ordered if not _is_erased(change, erased.get(change.recipient))]
-        listed = arrays(_Change, [_change(change) for change in kept if change.listed])
-        removed = arrays(_Change, [_change(change) for change in ordered if not change.listed])
-        noted = arrays(_Change, [_change(change) for change in kept if not change.listed])
+        listed = arrays(_Change, [row for change in kept if change.listed for row in _rows(change)])
+        removed = arrays(_Change, [row for change in ordered if not change.listed for row in _rows(change)])
+        noted = arrays(_Change, [row for change in kept if not change.listed for row in _rows(change)])
         applied = set(fetched(_Listing, await connection.execute(self._sql(_INSERT), listed)))
         await connection.execute(self._sql(_DELETE), removed)
         applied |= set(fetched(_Listing, await connection.execute(self._sql(_NOTE_REMOVAL), noted)))
         return [change for change in ordered if _listing(change) in applied]
 
     async def of(
-        self, connection: AsyncConnection, recipients: Collection[RecipientKey]
-    ) -> Mapping[RecipientKey, set[ConsentKind]]:
-        """For each recipient, the lists that contain the recipient: lists of the package, and lists of all packages.
-        Recipients without a list are left out."""
-        keys = [_Recipient(*key) for key in sorted(recipients)]
-        lists: dict[RecipientKey, set[ConsentKind]] = {}
+        self, connection: AsyncConnection, persons: Collection[ConsentKey]
+    ) -> Mapping[ConsentKey, set[ConsentKind]]:
+        """For each person, the lists that contain the person: lists of the package, and lists of all packages. Persons
+        without a list are left out."""
+        keys = [_Recipient(*key) for key in sorted(persons)]
+        lists: dict[ConsentKey, set[ConsentKind]] = {}
         for row in fetched(_Listing, await connection.execute(self._sql(_SELECT), arrays(_Recipient, keys))):
-            lists.setdefault((row.package_id, row.recipient), set()).add(row.kind)
+            lists.setdefault((row.package_id, person_key(row.recipient)), set()).add(row.kind)
         return lists
 
     def _sql(self, statement: str) -> TextClause:
@@ -133,15 +139,17 @@ def _is_erased(change: ConsentChanged, erased: ErasedNumber | None) -> bool:
     return not is_suppression or (erased.unkept_at is not None and change.at <= erased.unkept_at)
 
 
-def _change(change: ConsentChanged) -> _Change:
-    return _Change(change.package_id, change.recipient, change.kind, change.at)
+def _rows(change: ConsentChanged) -> list[_Change]:
+    numbers = dict.fromkeys((change.person, change.recipient))
+    return [_Change(change.package_id, number, change.kind, change.at) for number in numbers]
 
 
 def _listing(change: ConsentChanged) -> _Listing:
-    return _Listing(change.package_id, change.recipient, change.kind)
+    return _Listing(change.package_id, change.person, change.kind)
 
 
-_SAME = "{0}.package_id = {1}.package_id AND {0}.recipient = {1}.recipient AND {0}.kind = {1}.kind"
+_SAME = f"""{{0}}.package_id = {{1}}.package_id AND {{0}}.kind = {{1}}.kind
+  AND {{0}}.recipient = ANY ({SPELLINGS.format("{1}.recipient")})"""
 
 _INSERT = f"""
 INSERT INTO "{{schema}}".consent AS stored ({columns(_Change)})
@@ -169,4 +177,5 @@ RETURNING {columns(_Listing)}"""
 _SELECT = f"""
 SELECT key.package_id, key.recipient, consent.kind
 FROM {unnest(_Recipient, "key")}
-JOIN "{{schema}}".consent ON consent.recipient = key.recipient AND consent.package_id IN (key.package_id, '*')"""
+JOIN "{{schema}}".consent ON consent.package_id IN (key.package_id, '*')
+    AND consent.recipient = ANY ({SPELLINGS.format("key.recipient")})"""

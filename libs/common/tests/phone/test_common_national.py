@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spreader.phone.canonical import canonical
+from spreader.phone.canonical import person_key
 from spreader.phone.national import COUNTRIES, complete
 from spreader.phone.numbering_plan import is_valid
 from spreader.phone.plausible import implausibility, implausible_numbers
@@ -116,8 +116,8 @@ def test_a_number_is_valid_exactly_if_the_library_says_so(number: str | tuple[in
         number = (text[:place] + digit + text[place + 1 :])[: len(text) - cut]
     expected = False
     try:
-        parsed = phonenumbers.parse(f"+{canonical(number)}")
-        kept = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164) == f"+{canonical(number)}"
+        parsed = phonenumbers.parse(f"+{person_key(number)}")
+        kept = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164) == f"+{person_key(number)}"
         expected = kept and phonenumbers.is_valid_number(parsed)
     except phonenumbers.NumberParseException:
         pass

@@ -152,7 +152,7 @@ def build(settings: IngressSettings) -> FastAPI:
     loops = (
         relay,
         eraser,
-        Loop("news of consent", consents.publish_left_over),
+        *consents.loops(),
         *_retention_loops(settings, engine, now),
         Loop("old files", MediaRetention(engine, MediaExpiry(media), settings.media_keep).run_once),
         Loop("early receipts", receipts.match_recent),
@@ -292,5 +292,5 @@ def _webhook_dispatcher(
     deps: Dependencies, hidden_ids: HiddenIds, consents: ConsentLists, sealer: CredentialSealer
 ) -> WebhookDispatcher:
     receipts = ReceiptMatcher(deps.engine, deps.webhook_bus, hidden_ids=hidden_ids, erasures=deps.erasures)
-    accounts, numbers = AccountIndex(deps.config_cache.table), NumberChanges(consents, deps.router)
+    accounts, numbers = AccountIndex(deps.config_cache.table), NumberChanges(consents, deps.router, deps.pacer)
     return WebhookDispatcher(deps.webhook_bus, accounts, ReceiptGroups(receipts), hidden_ids, numbers, sealer)

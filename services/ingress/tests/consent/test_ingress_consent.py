@@ -163,6 +163,7 @@ def workbook(*rows: list[Any]) -> bytes:
         f'Name,Mobile\n"Mona\nAli",{ONE}\nOmar,{TWO}\n'.encode(),
         workbook(["Name", "Mobile"], ["Mona", int(ONE)], ["Omar", f"+{TWO}"]),
     ],
+    ids=["cp1256", "utf-16", "sep", "cr", "quoted line break", "xlsx"],  # a workbook has the time when it was made
 )
 async def test_a_list_is_imported_as_offices_write_it(system: System, content: bytes) -> None:
     await system.package("a")

@@ -82,6 +82,20 @@ async def test_the_forms_of_one_number_are_one_entry(system: System) -> None:
     assert (await system.http.post(f"{LIST}/558299448232/suppress")).status_code == 204
 
 
+@pytest.mark.parametrize("decision", ["suppress", "dismiss"])
+async def test_a_decision_names_the_person_by_the_national_number(system: System, decision: str) -> None:
+    await system.package("a", default_country="BR")
+    await write(system, "stop stop", "g1", "558299448232")
+    assert (await system.http.post(f"{LIST}/082999448232/{decision}")).status_code == 204
+    assert await listed(system) == []
+
+
+async def test_a_decision_needs_a_number_with_a_country(system: System) -> None:
+    await system.package("a")
+    answer = await system.http.post(f"{LIST}/082999448232/suppress")
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/path/recipient")
+
+
 async def test_the_list_has_pages(system: System) -> None:
     await system.package("a")
     for number in range(3):

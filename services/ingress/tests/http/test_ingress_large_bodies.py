@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import structlog
 from fastapi import Request
+from sqlalchemy import event
 
 from ingress.consent.schemas import read_recipients
 from ingress.core.recipient_parts import RecipientParts
@@ -80,7 +81,15 @@ async def test_a_large_preview_counts_those_who_may_not_be_written_to(system: Sy
     }  # fmt: skip
     forecast = {"completion": None, "binds": "", "counted_until": None, "profiles": {}, "curve": []}
     system.pacer.responses["/forecast"] = forecast
+    questions = list[str]()
+
+    def note(*arguments: Any) -> None:
+        questions.extend([arguments[2]] if "ingress.consent" in arguments[2] else [])
+
+    event.listen(system.engine.sync_engine, "before_cursor_execute", note)
     body = (await system.http.post(PREVIEW, json=message(given))).json()
+    event.remove(system.engine.sync_engine, "before_cursor_execute", note)
+    assert len(questions) == 1  # one for 5,000 recipients
     assert (body["recipients"], body["suppressed"]) == (2_600, 1_700)
     (_, asked), (_, forecast_query) = system.router.queries[-1], system.pacer.queries[-1]
     assert asked["recipients"] == 900

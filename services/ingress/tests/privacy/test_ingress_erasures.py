@@ -243,7 +243,8 @@ async def test_the_person_is_found_by_each_form_of_the_number(system: System) ->
     begun = await erase(system, f"/recipients/{old}", keep_suppression=False)
     assert await traces(system, old) | await traces(system, new) == set()
     tombstones = {each.key for each in system.log.envelopes if each.body is None}
-    assert tombstones == {f"pkg:{old}:opt_in".encode(), f"*:{new}:suppression".encode()}
+    lists = [("pkg", "opt_in"), ("*", "suppression")]
+    assert tombstones == {f"{where}:{number}:{kind}".encode() for where, kind in lists for number in (old, new)}
     assert (await system.http.get(f"/recipients/{new}")).json()["erasure"]["erasure_id"] == begun["erasure_id"]
 
 
@@ -283,3 +284,12 @@ async def test_the_record_is_kept_for_a_year_and_then_deleted(system: System) ->
         assert await table.delete_old(connection, KEPT, 10) == 0
         await connection.execute(text("UPDATE ingress.erasure SET done_at = now() - interval '401 days'"))
         assert await table.delete_old(connection, KEPT, 10) == 1
+
+
+async def test_each_table_that_is_searched_for_a_person_has_an_index_by_number(system: System) -> None:
+    statement = """
+SELECT attrelid::regclass::text FROM pg_index JOIN pg_attribute ON attrelid = indrelid AND attnum = indkey[0]
+WHERE attname = 'recipient' AND indpred IS NULL AND indisvalid"""
+    async with system.engine.connect() as connection:
+        indexed = set((await connection.execute(text(statement))).scalars())
+    assert indexed >= {f"ingress.{name}" for name in ("consent", "possible_opt_out", "hidden_id", "delivery")}

@@ -143,22 +143,28 @@ def new_number(sender: str = PERSON, **system: str) -> dict[str, Any]:
 )
 async def test_every_form_of_a_new_number_is_understood(gateways: System, body: dict[str, Any]) -> None:
     gateways.router.responses[f"/packages/pkg/conversations/{PERSON}/new-number"] = {"followed": False}
+    gateways.pacer.responses[f"/packages/pkg/contacts/{PERSON}/new-number"] = {"followed": False}
     await gateways.http.post(LIST, json={"recipients": [PERSON]})
     await call(gateways, "cloud_api", body)
     assert await sources(gateways) == [(PERSON, "api"), (NEW, "api")]
 
 
-async def test_suppressions_and_the_conversation_follow_a_customer_to_the_new_number(gateways: System) -> None:
+async def test_everything_follows_a_customer_to_the_new_number(gateways: System) -> None:
     await gateways.package(package_id="other")
     await call(gateways, "cloud_api", preference("stop", 1_780_000_000))
     await gateways.http.post("/packages/other/suppressions", json={"recipients": [PERSON]})
-    path = f"/packages/pkg/conversations/{PERSON}/new-number"
-    unavailable = await gateways.http.post("/webhooks/cloud_api/pkg/a", **signed("cloud_api", "a", new_number()))
-    assert (unavailable.status_code, "retry-after" in unavailable.headers) == (503, True)
-    gateways.router.responses[path] = {"followed": True}
+    path, contact_path = (
+        f"/packages/pkg/conversations/{PERSON}/new-number",
+        f"/packages/pkg/contacts/{PERSON}/new-number",
+    )
+    for responses in (gateways.router.responses, gateways.pacer.responses):
+        unavailable = await gateways.http.post("/webhooks/cloud_api/pkg/a", **signed("cloud_api", "a", new_number()))
+        assert (unavailable.status_code, "retry-after" in unavailable.headers) == (503, True)
+        responses[path if responses is gateways.router.responses else contact_path] = {"followed": True}
     for _ in range(2):
         await call(gateways, "cloud_api", new_number())
     assert gateways.router.queries[-1] == (path, {"recipient": NEW})
+    assert [(asked, body["recipient"]) for asked, body in gateways.pacer.queries[-1:]] == [(contact_path, NEW)]
     assert await sources(gateways) == [(PERSON, "gateway"), (NEW, "gateway")]
     others = (await gateways.http.get("/packages/other/suppressions")).json()["data"]
     assert [(each["recipient"], each["source"]) for each in others] == [(PERSON, "api"), (NEW, "api")]

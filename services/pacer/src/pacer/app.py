@@ -9,6 +9,7 @@ from pacer.core.policy import Margins
 from pacer.intake.consent_enforcer import ConsentEnforcer
 from pacer.intake.handlers import Handlers, Wakes
 from pacer.intake.held_queue import HeldQueue
+from pacer.intake.new_numbers import NewNumbers
 from pacer.intake.read_times import ReadTimes
 from pacer.intake.stopper import Stopper
 from pacer.release.configuration_changes import ConfigurationChanges
@@ -125,7 +126,8 @@ def build(settings: PacerSettings) -> FastAPI:
     )
     app = service.app(title="Spreader pacer", middleware=internal_only(settings.internal_token))
     add_endpoints(app, Forecaster(engine, config, clock, forecasts.compute), Explainer(engine, config, clock))
-    add_other_endpoints(app, outcome_requests, RecipientHabits(engine))
+    new_numbers = NewNumbers(engine, config, clock, erasures)
+    add_other_endpoints(app, outcome_requests, RecipientHabits(engine), new_numbers)
     return app
 
 

@@ -5,10 +5,13 @@ from datetime import UTC, datetime, time, timedelta
 import pytest
 from sqlalchemy import text
 
+from pacer.intake.new_numbers import NewNumbers
 from pacer.release.maintenance import QueueMaintenance
 from pacer.testing import START, Pacer, assigned, members, package
 from spreader.contract.configuration import ProfileLimits, QuietHours, RestWindow
 from spreader.contract.events import DeliveryOutcome, DeliveryReleased, OpenOptions
+from spreader.erasure.postgres import ErasureTable
+from spreader.phone.canonical import person_key
 
 pytestmark = pytest.mark.postgres
 
@@ -49,6 +52,38 @@ async def test_a_customers_message_makes_a_held_delivery_warm(pacer: Pacer) -> N
     await pacer.receive_message("201100000002")
     later = await released_over(pacer, timedelta(hours=2), timedelta(minutes=10))
     assert [each.recipient for each in later] == ["201100000002"]
+
+
+async def follow(pacer: Pacer, old: str, new: str) -> bool:
+    """A customer changes the number."""
+    numbers = NewNumbers(pacer.engine, pacer.config, pacer.clock, ErasureTable("pacer"))
+    return await numbers.follow("one", person_key(old), person_key(new), pacer.now)
+
+
+async def test_a_contact_stays_warm_under_the_new_number(pacer: Pacer) -> None:
+    pacer.config.configure(package(limits=limits(new_contacts_per_day=1)))
+    await pacer.receive_message("201100000009")
+    await pacer.hold(assigned(3))
+    await released_over(pacer, timedelta(hours=2), timedelta(minutes=10))
+    for _ in range(2):  # the gateway repeats its report
+        assert await follow(pacer, "201100000009", "201100000002")
+    later = await released_over(pacer, timedelta(hours=2), timedelta(minutes=10))
+    assert [each.recipient for each in later] == ["201100000002"]
+
+
+async def test_a_person_without_an_answer_stays_one_contact_under_the_new_number(pacer: Pacer) -> None:
+    pacer.config.configure(package(limits=limits(unanswered_per_30_days=1)))
+    await pacer.hold(assigned(2))
+    assert len(await released_over(pacer, timedelta(hours=2), timedelta(minutes=10))) == 1
+    assert await follow(pacer, "201100000000", "201100000009")
+    assert await released_over(pacer, timedelta(hours=2), timedelta(minutes=10)) == []
+    await pacer.receive_message("201100000009")
+    assert len(await released_over(pacer, timedelta(hours=2), timedelta(minutes=10))) == 1
+
+
+async def test_a_number_that_is_no_contact_has_nothing_to_continue(pacer: Pacer) -> None:
+    pacer.config.configure(package())
+    assert not await follow(pacer, "201100000000", "201100000009")
 
 
 async def test_only_the_first_message_to_a_recipient_is_a_new_contact(pacer: Pacer) -> None:

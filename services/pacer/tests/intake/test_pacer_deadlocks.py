@@ -15,6 +15,7 @@ from pacer.sql import contacts, intake
 from pacer.sql.release import RELEASE_INSERT, NewRelease
 from pacer.testing import START, Pacer, assigned
 from spreader.contract.events import OpenDeliveriesAssigned
+from spreader.phone.canonical import person_key
 from spreader.runtime.rows import arrays
 
 pytestmark = pytest.mark.postgres
@@ -55,7 +56,9 @@ async def run(engine: AsyncEngine, statement: TextClause, params: dict[str, Any]
 
 
 async def release_to(engine: AsyncEngine, recipients: Sequence[str]) -> None:
-    params = arrays(contacts.ContactRelease, [contacts.ContactRelease("p0", name, cold=True) for name in recipients])
+    params = arrays(
+        contacts.ContactRelease, [contacts.ContactRelease("p0", person_key(name), cold=True) for name in recipients]
+    )
     await run(engine, contacts.CONTACT_RELEASED, {**params, "now": START})
 
 
@@ -77,12 +80,12 @@ async def test_two_statements_that_name_the_contacts_in_another_order_both_end(p
     engine = pacer.engine
     await release_to(engine, RECIPIENTS)
     made = [
-        NewRelease("p0", number, "one", f"dlv_{number}", recipient, cold=True)
+        NewRelease("p0", number, "one", f"dlv_{number}", person_key(recipient), cold=True)
         for number, recipient in enumerate(RECIPIENTS)
     ]
     await run(engine, RELEASE_INSERT, {**arrays(NewRelease, made), "now": START})
     forward, backward = (0, 1, 2), (2, 1, 0)
-    wrote = [contacts.ContactMessage("p0", recipient, LATER) for recipient in RECIPIENTS]
+    wrote = [contacts.ContactMessage("p0", person_key(recipient), LATER) for recipient in RECIPIENTS]
     settling = partial(settle, engine, contacts.CONTACT_SETTLE)
     pairs: dict[str, tuple[Callable[[], Awaitable[None]], Callable[[], Awaitable[None]]]] = {
         "settle, release": (lambda: settling(backward), lambda: release_to(engine, RECIPIENTS)),
@@ -103,7 +106,8 @@ async def test_two_statements_that_name_the_contacts_in_another_order_both_end(p
 @pytest.mark.usefixtures("in_the_given_order")
 async def test_two_instances_that_settle_the_same_releases_both_end(pacer: Pacer) -> None:
     """After a rebalance, one of them settles records that the other has just read as well."""
-    made = [NewRelease("p0", number, "one", f"dlv_{number}", RECIPIENTS[number], cold=False) for number in range(3)]
+    keys = [person_key(recipient) for recipient in RECIPIENTS]
+    made = [NewRelease("p0", number, "one", f"dlv_{number}", key, cold=False) for number, key in enumerate(keys)]
     await run(pacer.engine, RELEASE_INSERT, {**arrays(NewRelease, made), "now": START})
     lock = "SELECT FROM pacer.release WHERE number = 1"
     first, second = (settle(pacer.engine, intake.RELEASE_SETTLE, numbers) for numbers in ((0, 1, 2), (2, 1, 0)))

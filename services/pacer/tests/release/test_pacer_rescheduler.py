@@ -57,7 +57,7 @@ async def test_a_customers_message_during_a_pass_does_not_deadlock_with_it(pacer
         await release_pass.execute(text("UPDATE pacer.delivery SET state = 'released' WHERE state = 'held'"))
         hearing = asyncio.create_task(pacer.receive_message(delivery.recipient))
         await until(pacer.engine, BLOCKED)
-        released = [contacts.ContactRelease("p0", delivery.recipient, cold=True)]
+        released = [contacts.ContactRelease("p0", delivery.person, cold=True)]
         params = {**arrays(contacts.ContactRelease, released), "now": START}
         await release_pass.execute(contacts.CONTACT_RELEASED, params)
     await hearing

@@ -17,6 +17,7 @@ from router.replies import ReplyRouter
 from router.retention import old_rows
 from router.settings import RouterSettings
 from router.sql_erasures import REMOVALS
+from router.sql_spellings import MERGES
 from spreader.clock import Clock, clock_from_environment
 from spreader.consent import ConsentFollower, ConsentTable
 from spreader.contract.events import (
@@ -51,6 +52,7 @@ from spreader.runtime.postgres_component import PostgresComponent
 from spreader.runtime.rehearsal import Rehearsal
 from spreader.runtime.retention import OldRows, Retention, retention_loop
 from spreader.runtime.service import Service
+from spreader.runtime.sql_spelling_merge import spelling_loop
 from spreader.telemetry.tracing import Tracing
 
 GROUP = "router"
@@ -115,7 +117,7 @@ def build(settings: RouterSettings) -> FastAPI:
             PostgresComponent(open_engine, "router", "postgres of the open lane", migrates=settings.database_migrate),
             PostgresComponent(reply_engine, "router", "postgres of the reply lane", migrates=False),
             *(packages, states, paces, deduplicator, progress),
-            _retention_loop(settings, open_engine, clock, packages),
+            *_retention_loops(settings, open_engine, clock, packages),
             eraser.loop,
             KafkaComponent(reply_broker, settings, reply_consumers, "kafka of the reply lane", writes=REPLY_WRITES),
             KafkaComponent(open_broker, settings, open_consumers, "kafka of the open lane"),
@@ -127,13 +129,14 @@ def build(settings: RouterSettings) -> FastAPI:
     return app
 
 
-def _retention_loop(
+def _retention_loops(
     settings: RouterSettings, engine: AsyncEngine, clock: Clock, packages: Table[PackageConfigured]
-) -> Loop:
-    """The loop that deletes old rows. It starts after the table `packages` has read its topic, because the loop must
-    know for how long each package's conversations bind."""
+) -> tuple[Loop, ...]:
+    """The loops that delete old rows, and merge the rows of one person. They start after the table `packages` has read
+    its topic, because the first must know for how long each package's conversations bind."""
 
     def kept() -> Sequence[OldRows]:
         return old_rows(settings.conversation_keep, (each.package for each in packages.rows.values()))
 
-    return retention_loop("forget old rows", Retention(engine, clock, kept).delete_old)
+    forgetting = retention_loop("forget old rows", Retention(engine, clock, kept).delete_old)
+    return forgetting, spelling_loop(engine, MERGES)

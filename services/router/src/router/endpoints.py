@@ -22,6 +22,7 @@ from spreader.contract.answers import (
 )
 from spreader.contract.configuration import Distribution
 from spreader.contract.ids import Id, PhoneNumber, conversation_id
+from spreader.phone.canonical import person_key
 
 
 class PreviewRequest(BaseModel):
@@ -91,14 +92,17 @@ def add_endpoints(
             waiting=decision.waiting,
         )
 
+    _add_conversation(app, store, config, clock)
     _add_recipient_endpoints(app, store, config)
 
+
+def _add_conversation(app: FastAPI, store: RoutingStore, config: RouterConfigCache, clock: Now) -> None:
     @app.get("/packages/{package_id}/conversations/{recipient}")
     async def conversation(package_id: Id, recipient: PhoneNumber) -> ConversationResponse:
-        key = (package_id, recipient)
+        key = (package_id, person_key(recipient))
         async with store.begin() as connection:
             known = (await store.conversations(connection, [key])).get(key)
-            history = await store.history(connection, package_id, recipient)
+            history = await store.history(connection, *key)
         if known is None:
             raise HTTPException(404, f"package {package_id} has no conversation with {recipient}")
         package, now = config.package(package_id), clock()
@@ -106,6 +110,7 @@ def add_endpoints(
             conversation_id=conversation_id(package_id, recipient),
             package_id=package_id,
             recipient=recipient,
+            recipient_key=None if key[1] == recipient else key[1],
             profile_id=known.profile_id,
             customer_at=known.customer_at,
             sent_at=known.sent_at,
@@ -120,7 +125,8 @@ def _add_recipient_endpoints(app: FastAPI, store: RoutingStore, config: RouterCo
     async def new_number(package_id: Id, recipient: PhoneNumber, body: NewNumber) -> Followed:
         package = config.package(package_id)
         binds_for = timedelta.max if package is None else timedelta(days=package.conversation_days)
-        return Followed(followed=await store.follow((package_id, recipient), body.recipient, binds_for))
+        old = package_id, person_key(recipient)
+        return Followed(followed=await store.follow(old, person_key(body.recipient), binds_for))
 
     @app.get("/recipients/{recipient}")
     async def recipient(recipient: PhoneNumber) -> KnownConversations:

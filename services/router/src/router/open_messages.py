@@ -44,6 +44,7 @@ from spreader.contract.events import Event, MessageRouted, OpenMessageRequested
 from spreader.kafka.bus import Bus, RecordsRefused
 from spreader.kafka.guarded_consumer import Received
 from spreader.kafka.read_barrier import ReadProgress
+from spreader.phone.canonical import PersonKey, person_key
 
 log = structlog.get_logger()
 
@@ -123,11 +124,11 @@ class OpenMessageRouter:
         connection: AsyncConnection,
         requests: Sequence[OpenMessageRequested],
         packages: Sequence[Package | None],
-    ) -> dict[str, dict[str, str]]:
-        """For each package: the profile of each recipient whose conversation is not over. Only requests in which
+    ) -> dict[str, dict[PersonKey, str]]:
+        """For each package: the profile of each person whose conversation is not over. Only requests in which
         recipients keep their profiles are looked up (`keeps_profiles`)."""
         keys = {
-            (package.package_id, recipient)
+            (package.package_id, person_key(recipient))
             for request, package in zip(requests, packages, strict=True)
             if package is not None and keeps_profiles(package, request.distribution or package.distribution)
             for recipient in request.recipients
@@ -140,35 +141,35 @@ class OpenMessageRouter:
         connection: AsyncConnection,
         requests: Sequence[OpenMessageRequested],
         packages: Sequence[Package | None],
-    ) -> dict[str, dict[str, str]]:
-        """For each package: the recipients who must not get open messages, with the reasons."""
+    ) -> dict[str, dict[PersonKey, str]]:
+        """For each package: the persons who must not get open messages, with the reasons."""
         opted_in_only = {package.package_id: package.opted_in_only for package in packages if package is not None}
-        keys = {(request.package_id, recipient) for request in requests for recipient in request.recipients}
+        keys = {(request.package_id, person_key(number)) for request in requests for number in request.recipients}
         listed = await self.consents.of(connection, keys)
-        suppressed: dict[str, dict[str, str]] = defaultdict(dict)
-        for package_id, recipient in keys:
-            reason = objection(listed.get((package_id, recipient), ()), opted_in_only.get(package_id, False))
+        suppressed: dict[str, dict[PersonKey, str]] = defaultdict(dict)
+        for package_id, person in keys:
+            reason = objection(listed.get((package_id, person), ()), opted_in_only.get(package_id, False))
             if reason is not None:
-                suppressed[package_id][recipient] = reason
+                suppressed[package_id][person] = reason
         return await self._without_erased(connection, requests, suppressed) if suppressed else {}
 
     async def _without_erased(
         self,
         connection: AsyncConnection,
         requests: Sequence[OpenMessageRequested],
-        suppressed: Mapping[str, dict[str, str]],
-    ) -> dict[str, dict[str, str]]:
+        suppressed: Mapping[str, dict[PersonKey, str]],
+    ) -> dict[str, dict[PersonKey, str]]:
         """The suppressed recipients without those who were erased after a request, because the decision must not name
         them. Their deliveries are assigned, and the pacer cancels them."""
         facts = [
-            (recipient, request.requested_at)
+            (person_key(number), request.requested_at)
             for request in requests
-            for recipient in request.recipients
-            if recipient in suppressed.get(request.package_id, {})
+            for number in request.recipients
+            if person_key(number) in suppressed.get(request.package_id, {})
         ]
         erased = {number for number, _ in compress(facts, await self.store.erasures.are_erased(connection, facts))}
         return {
-            package_id: {recipient: reason for recipient, reason in reasons.items() if recipient not in erased}
+            package_id: {person: reason for person, reason in reasons.items() if person not in erased}
             for package_id, reasons in suppressed.items()
         }
 
@@ -179,8 +180,8 @@ class OpenMessageRouter:
         refusals: Sequence[str | None],
         known: Mapping[RecordKey, Routing],
         cursors: dict[str, str],
-        talks_to: Mapping[str, Mapping[str, str]],
-        suppressed: Mapping[str, Mapping[str, str]],
+        talks_to: Mapping[str, Mapping[PersonKey, str]],
+        suppressed: Mapping[str, Mapping[PersonKey, str]],
     ) -> dict[RecordKey, Routing]:
         """New decisions on the records that have none yet. Also updates `cursors`."""
         decided: dict[RecordKey, Routing] = {}
@@ -204,7 +205,7 @@ class OpenMessageRouter:
         return decided
 
     def _events(self, request: OpenMessageRequested, routing: Routing, written_at: datetime | None) -> list[Event]:
-        rejected = 0 if routing.refused is None else len(recipients(request))
+        rejected = 0 if routing.refused is None else len(recipients(request, routing))
         REFUSED.labels("open").inc(rejected)
         ROUTED.labels("open", routing.strategy).inc(sum(routing.distribution.values()))
         events: list[Event] = [assigned_event(request, routing, written_at)] if routing.distribution else []

@@ -138,7 +138,7 @@ class Reassignment:
         """The same routes, except that each reply goes to the substitute of its customer. New substitutes are
         stored."""
         pairs = list(zip(returned, routes, strict=True))
-        keys = {(delivery.package_id, delivery.recipient) for delivery, route in pairs if _is_reply(delivery, route)}
+        keys = {(delivery.package_id, delivery.person) for delivery, route in pairs if _is_reply(delivery, route)}
         results: list[ReassignResult] = []
         async with self.store.begin() as connection:
             stored = await self.store.substitutions(connection, keys)
@@ -148,7 +148,7 @@ class Reassignment:
                 if not isinstance(route, Route) or delivery.lane != "reply":
                     results.append(route)
                     continue
-                key = delivery.package_id, delivery.recipient
+                key = delivery.package_id, delivery.person
                 candidates = find_candidates(package, self.config.states, "reply", delivery.tried)
                 profile_id = substitute(candidates, self.config.states, substitutes.get(key), self.turns)
                 if profile_id != substitutes.get(key):
@@ -162,7 +162,7 @@ class Reassignment:
         packages = {package_id: self.config.package(package_id) for package_id in waited}
         days = {package.package_id: package.conversation_days for package in packages.values() if package is not None}
         keys = {
-            (package_id, delivery.recipient)
+            (package_id, delivery.person)
             for package_id in days
             for delivery in waited[package_id]
             if (package := packages[package_id]) is not None

@@ -29,6 +29,7 @@ from spreader.kafka.bus import Bus, RecordsRefused
 from spreader.kafka.guarded_consumer import Received
 from spreader.kafka.partitions import partition_of
 from spreader.kafka.read_barrier import ReadProgress, wait_until_consumed
+from spreader.phone.canonical import spellings
 from spreader.runtime.postgres import autocommit
 from spreader.runtime.rehearsal import free_connections
 
@@ -55,7 +56,7 @@ class ReplyRouter:
             replace(record, event=completed_reply(record.event, package and package.default_country))
             for record, package in zip(batch, packages, strict=True)
         ]
-        partitions = {partition_of(CustomerMessage.topic, record.event.key.encode()) for record in batch}
+        partitions = {partition for record in batch for partition in _customer_partitions(record.event)}
         await self._wait_for_customer_messages({number for number in partitions if number is not None})
         results = await self._route_all([record.event for record in batch], packages)
         of_records = [self._events(*pair) for pair in zip(batch, results, strict=True)]
@@ -87,20 +88,20 @@ class ReplyRouter:
         self, requests: Sequence[ReplyMessageRequested], packages: Sequence[Package | None]
     ) -> list[RouteResult]:
         """The route of each reply. Conversations that begin with these replies, and new substitutes, are stored."""
-        keys = sorted({(request.package_id, request.recipient) for request in requests})
+        keys = sorted({_conversation_key(request) for request in requests})
         async with autocommit(self.store.engine) as connection:
             known = await self.store.conversations(connection, keys)
         substitutes = {key: conversation.substitute for key, conversation in known.items()}
         results = [
-            self._route(request, package, known.get((request.package_id, request.recipient)), substitutes)
+            self._route(request, package, known.get(_conversation_key(request)), substitutes)
             for request, package in zip(requests, packages, strict=True)
         ]
         new = {
-            (request.package_id, request.recipient): NewConversationRow(
-                request.package_id, request.recipient, result.profile_id, request.requested_at
+            _conversation_key(request): NewConversationRow(
+                request.package_id, request.person, result.profile_id, request.requested_at
             )
             for request, result in zip(requests, results, strict=True)
-            if isinstance(result, Route) and (request.package_id, request.recipient) not in known
+            if isinstance(result, Route) and _conversation_key(request) not in known
         }
         if new:
             async with autocommit(self.store.engine) as connection:
@@ -170,3 +171,14 @@ class ReplyRouter:
             quote=request.quote,
             callback_partition=request.callback_partition,
         )
+
+
+def _conversation_key(request: ReplyMessageRequested) -> ConversationKey:
+    return request.package_id, request.person
+
+
+def _customer_partitions(request: ReplyMessageRequested) -> set[int | None]:
+    """The partitions that may contain earlier messages of the customer. During an upgrade to decision 0058 there may be
+    two, because an older ingress chooses the partition by the number as the gateway spells it."""
+    keys = (f"{request.package_id}:{spelling}" for spelling in spellings(request.recipient))
+    return {partition_of(CustomerMessage.topic, key.encode()) for key in keys}

@@ -16,6 +16,7 @@ from spreader.erasure.postgres import ErasureTable, Fact, outcome_fact
 from spreader.erasure.sql_condition import is_erased
 from spreader.kafka.guarded_consumer import Received
 from spreader.kafka.offset_store import Deduplicator
+from spreader.phone.canonical import PersonKey
 from spreader.runtime.rows import arrays, columns, fetched, unnest
 
 E = TypeVar("E", CustomerMessage, DeliveryOutcome)
@@ -27,7 +28,7 @@ HISTORY_ROWS_MAX = 100
 @dataclass(frozen=True, slots=True)
 class ConversationKeyRow:
     package_id: str
-    recipient: str
+    recipient: PersonKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class NewConversationRow:
     reply."""
 
     package_id: str
-    recipient: str
+    recipient: PersonKey
     profile_id: str
     requested_at: datetime | None = None
 
@@ -44,7 +45,7 @@ class NewConversationRow:
 @dataclass(frozen=True, slots=True)
 class NewMoveRow:
     package_id: str
-    recipient: str
+    recipient: PersonKey
     profile_id: str
     at: datetime | None
     cause: str
@@ -53,7 +54,7 @@ class NewMoveRow:
 @dataclass(frozen=True, slots=True)
 class SubstituteRow:
     package_id: str
-    recipient: str
+    recipient: PersonKey
     substitute: str | None
 
 
@@ -72,7 +73,7 @@ class Substitution:
     """
 
     package_id: str
-    recipient: str
+    recipient: PersonKey
     profile_id: str
     substitute: str
     has_messages: bool
@@ -113,15 +114,15 @@ class ConversationStore:
 
     async def talks_to(
         self, connection: AsyncConnection, keys: Collection[ConversationKey], days: Mapping[str, int], now: datetime
-    ) -> dict[str, dict[str, str]]:
-        """For each package: the profile of each of these recipients with a conversation that is not over.
+    ) -> dict[str, dict[PersonKey, str]]:
+        """For each package: the profile of each of these persons with a conversation that is not over.
 
         `days`: for each package, the number of days without a message after which a conversation is over.
         """
-        talks_to: dict[str, dict[str, str]] = defaultdict(dict)
-        for (package_id, recipient), conversation in (await self.conversations(connection, sorted(keys))).items():
+        talks_to: dict[str, dict[PersonKey, str]] = defaultdict(dict)
+        for (package_id, person), conversation in (await self.conversations(connection, sorted(keys))).items():
             if not is_over(conversation, days[package_id], now):
-                talks_to[package_id][recipient] = conversation.profile_id
+                talks_to[package_id][person] = conversation.profile_id
         return talks_to
 
     async def begin_conversations(self, connection: AsyncConnection, rows: Sequence[NewConversationRow]) -> None:
@@ -162,7 +163,7 @@ class ConversationStore:
             await self._save_moves(connection, [known[key] for key in keys], merged)
             await connection.execute(_CONVERSATION_SAVE, arrays(Conversation, merged))
 
-    async def follow(self, old: ConversationKey, recipient: str, binds_for: timedelta) -> bool:
+    async def follow(self, old: ConversationKey, recipient: PersonKey, binds_for: timedelta) -> bool:
         """Continue a conversation under the customer's new number. A repeat changes nothing.
 
         Returns False if there is no such conversation.
@@ -205,7 +206,7 @@ class ConversationStore:
         """The same events, but a reply that a substitute sent counts as sent by the customer's own profile. So the
         conversation stays with the own profile. This holds only if the own profile has sent or received a message."""
         keys = {
-            (event.package_id, event.recipient)
+            (event.package_id, event.person)
             for event in events
             if isinstance(event, DeliveryOutcome) and event.lane == "reply"
         }
@@ -214,9 +215,9 @@ class ConversationStore:
         substitutions = await self.substitutions(connection, keys)
         return [_by_own_profile(event, substitutions) for event in events]
 
-    async def history(self, connection: AsyncConnection, package_id: str, recipient: str) -> Sequence[ConversationMove]:
+    async def history(self, connection: AsyncConnection, package_id: str, who: PersonKey) -> Sequence[ConversationMove]:
         """The profiles that a recipient has talked to, the latest first."""
-        parameters = {"package_id": package_id, "recipient": recipient, "rows": HISTORY_ROWS_MAX}
+        parameters = {"package_id": package_id, "recipient": who, "rows": HISTORY_ROWS_MAX}
         return fetched(ConversationMove, await connection.execute(_MOVES, parameters))
 
     async def _save_moves(
@@ -245,7 +246,7 @@ def _fact(event: CustomerMessage | DeliveryOutcome) -> Fact:
 def _by_own_profile(event: E, substitutions: Mapping[ConversationKey, Substitution]) -> E:
     if not isinstance(event, DeliveryOutcome) or event.lane != "reply":
         return event
-    substitution = substitutions.get((event.package_id, event.recipient))
+    substitution = substitutions.get((event.package_id, event.person))
     if substitution is None or not substitution.has_messages or event.profile_id != substitution.substitute:
         return event
     return event.model_copy(update={"profile_id": substitution.profile_id})

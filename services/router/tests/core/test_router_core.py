@@ -22,6 +22,7 @@ from spreader.contract.configuration import Distribution, Gateway, Package, Prof
 from spreader.contract.content import TextContent
 from spreader.contract.events import Counts, DeliveryReturned, Health, Lane, LaneState, ProfileState, Windows
 from spreader.contract.ids import ProfileId
+from spreader.phone.canonical import person_key
 
 NOON = datetime(2026, 2, 10, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -149,7 +150,7 @@ def test_every_strategy_gives_each_delivery_a_profile(strategy: Distribution) ->
 
 def conversation(profile_id: str, wrote: int | None = None, sent: int | None = None) -> Conversation:
     return Conversation(
-        "one", "2011", profile_id,
+        "one", person_key("2011"), profile_id,
         customer_at=None if wrote is None else NOON + wrote * HOUR,
         sent_at=None if sent is None else NOON + sent * HOUR,
     )  # fmt: skip

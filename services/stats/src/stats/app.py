@@ -32,6 +32,7 @@ from spreader.runtime.postgres import create_engine
 from spreader.runtime.postgres_component import PostgresComponent
 from spreader.runtime.retention import Retention, retention_loop
 from spreader.runtime.service import Service
+from spreader.runtime.sql_spelling_merge import spelling_loop
 from stats.api import openapi
 from stats.api.alerts import AlertEndpoints
 from stats.api.event_stream import OVERLAP, EventStream
@@ -45,6 +46,7 @@ from stats.counting.lane_closures import LaneClosures
 from stats.counting.limit_audit import AuditDelays, LimitAudit
 from stats.counting.retention import old_rows
 from stats.counting.sql_erasures import REMOVALS
+from stats.counting.sql_spellings import MERGES
 from stats.counting.store import CountStore
 from stats.exports.endpoint import ExportEndpoint
 from stats.exports.slots import ExportSlots
@@ -112,7 +114,7 @@ def build(settings: StatsSettings) -> FastAPI:
         Loop("judge profiles", evaluator.turn),
         Loop("recount the limits", audit.turn),
         Loop("show packages and alerts", PackageGauges(engine, config, states.rows).turn),
-        _retention(settings, engine, clock),
+        *_retention(settings, engine, clock),
     ]
     app = _app(components)
     resumption = Resumption(engine, closures, clock, on_lanes)
@@ -135,9 +137,10 @@ def _consumers(handlers: CountingHandlers, eraser: Eraser, bus: KafkaBus) -> tup
     )
 
 
-def _retention(settings: StatsSettings, engine: AsyncEngine, clock: Clock) -> Loop:
+def _retention(settings: StatsSettings, engine: AsyncEngine, clock: Clock) -> tuple[Loop, ...]:
     kept = old_rows(settings.keep)
-    return retention_loop("forget old counts", Retention(engine, clock, lambda: kept).delete_old)
+    forgetting = retention_loop("forget old counts", Retention(engine, clock, lambda: kept).delete_old)
+    return forgetting, spelling_loop(engine, MERGES)
 
 
 def _exports(settings: StatsSettings, engine: AsyncEngine, clock: Clock) -> APIRouter:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spreader.contract.events import CustomerMessage, DeliveryOutcome, Lane, Status
+from spreader.phone.canonical import person_key
 from stats.core.contacts import ContactHistory
 from stats.core.sums import Sums
 from stats.core.tally import (
@@ -21,7 +22,7 @@ from stats.core.tally import (
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
-MONA: ContactKey = ("sales", "201000000001")
+MONA: ContactKey = ("sales", person_key("201000000001"))
 
 
 class Customer:
@@ -130,3 +131,25 @@ def test_an_answer_that_is_read_before_its_message_counts_the_same(order: list[s
             each.outcome(2, NOON + 2 * DAY).writes(NOON + 3 * DAY)
     assert customer.figures == usual.figures
     assert customer.unanswered_of(NOON) == usual.unanswered_of(NOON) == 0
+
+
+@pytest.mark.parametrize(
+    ("sent_to", "writes_from"),
+    [
+        ("5582999448232", "558299448232"),
+        ("525512345678", "5215512345678"),
+        ("541155551234", "5491155551234"),
+    ],
+)
+def test_an_answer_from_the_other_spelling_of_the_number_counts(sent_to: str, writes_from: str) -> None:
+    sent = DeliveryOutcome(
+        package_id="shop", message_id="msg_1", delivery_id="dlv_1", recipient=sent_to, lane="open", status="sent",
+        at=NOON, profile_id="sales",
+    )  # fmt: skip
+    answer = CustomerMessage(
+        package_id="shop", profile_id="sales", recipient=writes_from, gateway_message_id="g", at=NOON + MINUTE
+    )
+    counted = count_contacts(count_outcomes([sent], {}), {})
+    answered = count_customer_messages([answer], counted.contacts)
+    assert set(answered.contacts) == set(counted.contacts)
+    assert sum((sums for sums in answered.added.values()), Sums()).answered == 1

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NotRequired
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 from typing_extensions import TypedDict
 
 from spreader.contract.configuration import Distribution
-from spreader.contract.events import Quality, SessionState
+from spreader.contract.events import Quality, SessionState, may_lack_recipient_key
 from spreader.contract.ids import PhoneNumber
 
 
@@ -36,9 +36,13 @@ class MoveResponse(BaseModel):
 
 
 class ConversationResponse(BaseModel):
+    model_config = ConfigDict(json_schema_extra=may_lack_recipient_key)
+
     conversation_id: str
     package_id: str
     recipient: str
+    recipient_key: str | None = None
+    """The key of the recipient, if it differs from `recipient`."""
     profile_id: str
     customer_at: datetime | None
     sent_at: datetime | None

@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, NaiveDatetime, PrivateAttr
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, NaiveDatetime, PrivateAttr, computed_field
 
 from spreader.contract.configuration import Distribution, Package, ProfileLimits, WaitingStrategy
 from spreader.contract.content import Content
 from spreader.contract.ids import NO_COUNTRY_CODE, Id, PhoneNumber, conversation_id, is_conversation_id
 from spreader.contract.labels import MessageName, SentBy, Tags
+from spreader.phone.canonical import PersonKey, person_key, spellings
 
 RECIPIENTS_PER_RECORD_MAX = 500
 
@@ -113,6 +114,31 @@ class Event(BaseModel):
         """The event's version as a row of a compacted table. The event never replaces a row with a greater version.
         None: the newest record is the row."""
         return None
+
+
+def may_lack_recipient_key(schema: dict[str, Any]) -> None:
+    """For `json_schema_extra`: a record or an answer has no `recipient_key` if the key does not differ."""
+    schema["required"] = [name for name in schema.get("required", ()) if name != "recipient_key"]
+
+
+class OfPerson(BaseModel):
+    """A part of an event, or an event, about one recipient."""
+
+    model_config = ConfigDict(json_schema_extra=may_lack_recipient_key)
+
+    recipient: PhoneNumber
+    """The number as the caller or the gateway gave it."""
+
+    @property
+    def person(self) -> PersonKey:
+        """The key of the recipient, the same for each spelling of the number."""
+        return person_key(self.recipient)
+
+    @computed_field
+    @property
+    def recipient_key(self) -> PersonKey | None:
+        """The key of the recipient, if it differs from `recipient`. Readers compute it themselves."""
+        return None if self.person == self.recipient else self.person
 
 
 class Callback(Event):
@@ -247,7 +273,7 @@ class OpenMessageRequested(MessageRequest):
         return None
 
 
-class ReplyMessageRequested(MessageRequest):
+class ReplyMessageRequested(OfPerson, MessageRequest):
     """A caller submitted a reply: one content for one recipient."""
 
     topic: ClassVar[str] = "spreader.message-requested.reply"
@@ -256,7 +282,6 @@ class ReplyMessageRequested(MessageRequest):
     package_id: Id
     message_id: Id
     content: Content
-    recipient: PhoneNumber
     conversation_id: str | None = Field(default=None, max_length=128)
     """Spreader's id of the conversation with this recipient, or any other name that the caller has for it."""
     quote: GatewayMessageId | None = None
@@ -266,7 +291,7 @@ class ReplyMessageRequested(MessageRequest):
 
     @property
     def key(self) -> str:
-        return f"{self.package_id}:{self.recipient}"
+        return f"{self.package_id}:{self.person}"
 
     @property
     def event_id(self) -> str:
@@ -274,9 +299,12 @@ class ReplyMessageRequested(MessageRequest):
 
     @property
     def continues_conversation(self) -> bool:
-        """Whether the request names the conversation with its recipient. If so, the reply goes to the profile of the
+        """Whether the request names the conversation with its recipient, by the id of any spelling: before the key was
+        introduced, the id came from the number as given. If so, the reply goes to the profile of the
         conversation, however old the conversation is."""
-        return self.conversation_id == conversation_id(self.package_id, self.recipient)
+        return any(
+            self.conversation_id == conversation_id(self.package_id, number) for number in spellings(self.recipient)
+        )
 
     @property
     def contradiction(self) -> str | None:
@@ -291,13 +319,12 @@ class ReplyMessageRequested(MessageRequest):
         return "`conversation_id` names the conversation of another recipient or of another package"
 
 
-class AssignedDelivery(BaseModel):
+class AssignedDelivery(OfPerson):
     """A delivery and the profile chosen for it. `index` is its position among the message's recipients."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     delivery_id: Id
-    recipient: PhoneNumber
     profile_id: Id
     index: int
     attempt: int = 1
@@ -341,13 +368,12 @@ class OpenDeliveriesAssigned(Event):
         return f"{self.message_id}/{first.index}/{first.attempt}"
 
 
-class WaitingDelivery(BaseModel):
+class WaitingDelivery(OfPerson):
     """A delivery without a profile. `tried` lists the profiles that could not send it."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     delivery_id: Id
-    recipient: PhoneNumber
     index: int
     attempt: int = 1
     tried: tuple[Id, ...] = ()
@@ -388,7 +414,7 @@ class OpenDeliveriesWaiting(Event):
         return f"{self.message_id}/{first.index}/{first.attempt}/waiting"
 
 
-class ReplyDeliveryAssigned(Event):
+class ReplyDeliveryAssigned(OfPerson, Event):
     """The router chose the profile for a reply."""
 
     topic: ClassVar[str] = "spreader.delivery-assigned.reply"
@@ -397,7 +423,6 @@ class ReplyDeliveryAssigned(Event):
     package_id: Id
     message_id: Id
     delivery_id: Id
-    recipient: PhoneNumber
     profile_id: Id
     content: Content
     reason: str
@@ -411,14 +436,14 @@ class ReplyDeliveryAssigned(Event):
 
     @property
     def key(self) -> str:
-        return f"{self.package_id}:{self.recipient}"
+        return f"{self.package_id}:{self.person}"
 
     @property
     def event_id(self) -> str:
         return f"{self.delivery_id}/{self.attempt}"
 
 
-class DeliveryReleased(Event):
+class DeliveryReleased(OfPerson, Event):
     """The pacer released an open delivery. The sender must send it now, and must not begin after `send_by`."""
 
     topic: ClassVar[str] = "spreader.delivery-released"
@@ -427,7 +452,6 @@ class DeliveryReleased(Event):
     package_id: Id
     message_id: Id
     delivery_id: Id
-    recipient: PhoneNumber
     profile_id: Id
     content: Content
     options: OpenOptions = OpenOptions()
@@ -449,7 +473,7 @@ class DeliveryReleased(Event):
         return f"{self.delivery_id}/{self.release}"
 
 
-class DeliveryReturned(Event):
+class DeliveryReturned(OfPerson, Event):
     """A delivery was certainly not sent. The router must choose its next profile, or its first if it has had none."""
 
     topic: ClassVar[str] = "spreader.delivery-returned"
@@ -458,7 +482,6 @@ class DeliveryReturned(Event):
     package_id: Id
     message_id: Id
     delivery_id: Id
-    recipient: PhoneNumber
     lane: Lane
     content: Content
     options: OpenOptions = OpenOptions()
@@ -484,7 +507,7 @@ class DeliveryReturned(Event):
         return f"{self.delivery_id}/{self.attempt}"
 
 
-class DeliveryOutcome(Event):
+class DeliveryOutcome(OfPerson, Event):
     """The outcome of a delivery changed.
 
     `deferred`: the delivery was certainly not sent. If `not_before` is set, the pacer holds it again on the same
@@ -498,7 +521,6 @@ class DeliveryOutcome(Event):
     package_id: Id
     message_id: Id
     delivery_id: Id
-    recipient: PhoneNumber
     lane: Lane
     status: Status
     at: AwareDatetime
@@ -582,7 +604,7 @@ class ProfileReported(Event):
         return f"{self.profile_id}/{self.report_id}"
 
 
-class CustomerMessage(Event):
+class CustomerMessage(OfPerson, Event):
     """A customer wrote to a profile."""
 
     topic: ClassVar[str] = "spreader.customer-message"
@@ -599,7 +621,7 @@ class CustomerMessage(Event):
 
     @property
     def key(self) -> str:
-        return f"{self.package_id}:{self.recipient}"
+        return f"{self.package_id}:{self.person}"
 
     @property
     def event_id(self) -> str:
@@ -625,7 +647,7 @@ class MessageCancelled(Event):
         return self.message_id
 
 
-class ConsentChanged(Event):
+class ConsentChanged(OfPerson, Event):
     """A recipient was added to a suppression or opt-in list, or removed from it.
 
     The list is that of one package or of all packages. A removal is an event and not a tombstone, so that a reader can
@@ -636,7 +658,6 @@ class ConsentChanged(Event):
     type: ClassVar[str] = "spreader.consent.v1"
 
     package_id: Id | Literal["*"]
-    recipient: PhoneNumber
     kind: ConsentKind
     listed: bool
     source: str
@@ -646,7 +667,7 @@ class ConsentChanged(Event):
 
     @property
     def key(self) -> str:
-        return f"{self.package_id}:{self.recipient}:{self.kind}"
+        return f"{self.package_id}:{self.person}:{self.kind}"
 
     @property
     def event_id(self) -> str:

@@ -4,7 +4,7 @@ import phonenumbers
 from phonenumbers import PhoneNumberFormat, ValidationResult
 
 from spreader.contract.ids import RECIPIENT_DIGITS_MAX, RECIPIENT_DIGITS_MIN
-from spreader.phone.canonical import canonical
+from spreader.phone.canonical import person_key
 from spreader.phone.numbering_plan import COUNTRY_CODE_DIGITS_MAX, country_code, is_valid
 
 COUNTRIES = frozenset(phonenumbers.SUPPORTED_REGIONS)
@@ -68,7 +68,7 @@ def _is_dialled(number: str) -> bool:
 
 def _fits(number: str) -> bool:
     """Whether the number has a length that its country uses, and no 0 that is dialled only inside the country."""
-    parsed = _parsed(f"+{canonical(number)}", None)
+    parsed = _parsed(f"+{person_key(number)}", None)
     if (
         parsed is None
         or parsed.country_code is None

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import phonenumbers
 from phonenumbers import ValidationResult
 
-from spreader.phone.canonical import canonical
+from spreader.phone.canonical import person_key
 from spreader.phone.numbering_plan import is_valid
 
 SAMPLES_MAX = 5
@@ -30,7 +30,7 @@ def implausibility(number: str) -> str | None:
 
 def _reason(number: str) -> str:
     try:
-        parsed = phonenumbers.parse(f"+{canonical(number)}")
+        parsed = phonenumbers.parse(f"+{person_key(number)}")
     except phonenumbers.NumberParseException:
         return "no country has this code"
     return _REASONS.get(phonenumbers.is_possible_number_with_reason(parsed), "its country has no such numbers")

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import phonenumbers
 from phonenumbers import timezone as zones
 
-from spreader.phone.canonical import canonical
+from spreader.phone.canonical import person_key
 
 NUMBERS_CACHED_MAX = 65_536
 OFFSET_DAY = datetime(2026, 1, 15, tzinfo=UTC)
@@ -23,7 +23,7 @@ def zone_of(number: str) -> ZoneInfo:
     whole number, its first digits decide. If no zone is known, the result is UTC.
     """
     try:
-        parsed = phonenumbers.parse(f"+{canonical(number)}")
+        parsed = phonenumbers.parse(f"+{person_key(number)}")
     except phonenumbers.NumberParseException:
         return ZoneInfo("UTC")
     names = zones.time_zones_for_number(parsed)

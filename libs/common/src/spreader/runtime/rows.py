@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from types import NoneType, UnionType
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, NewType, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from sqlalchemy import Result
 
@@ -81,6 +81,8 @@ def _sql_type(kind: type, name: str, annotation: Any) -> str:
     if get_origin(annotation) in (Union, UnionType):
         members = [member for member in get_args(annotation) if member is not NoneType]
         annotation = members[0] if len(members) == 1 else annotation
+    if isinstance(annotation, NewType):
+        annotation = annotation.__supertype__
     if get_origin(annotation) is Literal:
         annotation = type(get_args(annotation)[0])
     for python_type in getattr(annotation, "__mro__", (annotation,)):  # a StrEnum is stored as text

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from console.core.recipients.recipient_list import RecipientScan
+from spreader.phone.canonical import person_key
 from spreader.phone.list_file import ZIP, ListFile, UnreadableFile
 from spreader.phone.text_rows import FileRow
 
@@ -105,10 +106,11 @@ class ColumnReading:
                 if scan.rows >= ROWS_MAX:
                     raise UnreadableFile(f"The file has over {ROWS_MAX:,} rows: cut it into several.")
                 recipient = scan.add(row.line, row.cells, self.column)
-                if recipient is not None and int(recipient) in seen:
+                person = None if recipient is None else int(person_key(recipient))
+                if person in seen:
                     scan.repeated += 1
-                elif recipient is not None:
-                    seen.add(int(recipient))
+                elif recipient is not None and person is not None:
+                    seen.add(person)
                     scan.valid += 1
                     out.write(recipient + "\n")
                 if number % PROGRESS_EVERY_ROWS == 0:

@@ -17,6 +17,7 @@ from console.ui import components
 from console.ui.column_choice import show_columns
 from console.ui.elements import html, stack
 from console.ui.live_page import LivePage
+from spreader.phone.canonical import one_each
 from spreader.phone.number_column import find_layout
 
 BATCH_MAX = 100_000
@@ -63,7 +64,7 @@ class RecipientInput:
         if self._reading is not None:
             yield from self._reading.batches(BATCH_MAX, skip)
             return
-        typed = list(dict.fromkeys(self._typed.numbers))
+        typed = list(one_each(self._typed.numbers))
         yield from (typed[start : start + BATCH_MAX] for start in range(skip * BATCH_MAX, len(typed), BATCH_MAX))
 
     @property

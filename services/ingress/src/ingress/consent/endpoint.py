@@ -21,7 +21,7 @@ from ingress.http.large_bodies import LargeBodies
 from ingress.http.openapi import add_route
 from ingress.http.pagination import PageParameters, PathId, page_response
 from ingress.http.problems import COLUMN_UNCLEAR
-from ingress.http.responses import ApiResponse
+from ingress.http.responses import ApiResponse, with_optional_key
 from ingress.http.urls import API
 from ingress.sql.consent import ConsentListEntry
 from spreader.contract.events import EVERYWHERE, ConsentKind
@@ -121,7 +121,9 @@ class ConsentEndpoint:
             recipient = dialled_number(recipient, self._country(key), "/query/recipient")
         entries = await self.lists.page(key, page_request.after or "", page_request.read_limit, recipient)
         return page_response(
-            page_request, [entry.recipient for entry in entries], [asdict(entry) for entry in entries]
+            page_request,
+            [entry.recipient_key or entry.recipient for entry in entries],
+            [with_optional_key(asdict(entry)) for entry in entries],
         ).render()
 
     async def _remove(self, key: ConsentListKey, recipient: str) -> Response:

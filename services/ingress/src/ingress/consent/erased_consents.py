@@ -13,6 +13,7 @@ from spreader.erasure.eraser import ErasureParameters
 from spreader.erasure.postgres import OpenErasure
 from spreader.kafka.bus import EnvelopeBus
 from spreader.kafka.envelope import Envelope, source_of
+from spreader.phone.canonical import spellings
 from spreader.runtime.rows import arrays, fetched
 
 TABLE = "ingress.consent"
@@ -24,7 +25,7 @@ class ErasedConsents:
     now: Now
 
     async def remove(self, connection: AsyncConnection, erasure: OpenErasure) -> Mapping[str, int]:
-        """Delete the person's entries, and publish a tombstone for each. Returns how many entries were deleted.
+        """Delete the person's entries, and publish tombstones for each. Returns how many entries were deleted.
 
         The rows stay locked until Kafka has the tombstones. Otherwise the person could get on a list again before the
         tombstone of the old entry is in Kafka. Then the tombstone would remove the new entry.
@@ -32,11 +33,13 @@ class ErasedConsents:
         params = asdict(ErasureParameters.of(erasure))
         keys = fetched(sql.ConsentKey, await connection.execute(sql.ERASABLE_CONSENTS, params))
         if keys:
-            await self.bus.publish_envelopes(*(self._tombstone(key, erasure.erasure_id) for key in keys))
+            tombstones = [each for key in keys for each in self._tombstones(key, erasure.erasure_id)]
+            await self.bus.publish_envelopes(*tombstones)
             await connection.execute(sql.DELETE_CONSENTS, arrays(sql.ConsentKey, keys))
         return {TABLE: len(keys)}
 
-    def _tombstone(self, key: sql.ConsentKey, erasure_id: str) -> Envelope:
+    def _tombstones(self, key: sql.ConsentKey, erasure_id: str) -> list[Envelope]:
+        """One for each spelling of the number, because earlier versions published under the number as given."""
         headers = {
             "ce_specversion": "1.0",
             "ce_id": f"{erasure_id}/{key.package_id}/{key.kind}",
@@ -44,5 +47,5 @@ class ErasedConsents:
             "ce_type": ConsentChanged.type,
             "ce_time": self.now().isoformat(),
         }
-        record_key = f"{key.package_id}:{key.recipient}:{key.kind}"
-        return Envelope(ConsentChanged.topic, record_key.encode(), None, headers)
+        record_keys = [f"{key.package_id}:{number}:{key.kind}".encode() for number in spellings(key.recipient)]
+        return [Envelope(ConsentChanged.topic, record_key, None, headers) for record_key in record_keys]

@@ -11,7 +11,7 @@ from ingress.consent.consent_lists import ConsentListKey, ConsentLists
 from ingress.metrics import POSSIBLE_OPT_OUTS, UNDECIDED_OPT_OUTS
 from ingress.sql import possible_opt_outs as sql
 from ingress.sql.possible_opt_outs import PossibleOptOut
-from spreader.phone.canonical import canonical
+from spreader.phone.canonical import person_key
 from spreader.runtime.postgres import autocommit
 from spreader.runtime.rows import fetched
 
@@ -28,7 +28,7 @@ class PossibleOptOuts:
         self, package_id: str, profile_id: str, recipient: str, text: str, evidence: str, at: datetime
     ) -> None:
         """Put a person on the list. `evidence` identifies the message, so that a repeated report has no effect."""
-        params = {"package_id": package_id, "profile_id": profile_id, "recipient": canonical(recipient)}
+        params = {"package_id": package_id, "profile_id": profile_id, "recipient": person_key(recipient)}
         message = {"text": text, "evidence": evidence, "at": at, "erasure_keys": self.consents.erasures.keys}
         async with autocommit(self.engine) as connection:
             noted = await connection.execute(sql.NOTE, {**params, **message})
@@ -49,7 +49,7 @@ class PossibleOptOuts:
         if evidence is None:
             return False
         key = ConsentListKey(package_id, "suppression")
-        await self.consents.add(key, [canonical(recipient)], SOURCE, evidence)
+        await self.consents.add(key, [person_key(recipient)], SOURCE, evidence)
         await self._decide(package_id, recipient, evidence, "suppressed")
         return True
 
@@ -69,14 +69,14 @@ class PossibleOptOuts:
         return COUNT_EVERY_SECONDS
 
     async def _evidence(self, package_id: str, recipient: str) -> str | None:
-        params = {"package_id": package_id, "recipient": canonical(recipient)}
+        params = {"package_id": package_id, "recipient": person_key(recipient)}
         async with self.engine.connect() as connection:
             return (await connection.execute(sql.OPEN_ENTRY, params)).scalar_one_or_none()
 
     async def _decide(
         self, package_id: str, recipient: str, evidence: str, decision: Literal["suppressed", "dismissed"]
     ) -> None:
-        params = {"package_id": package_id, "recipient": canonical(recipient), "evidence": evidence}
+        params = {"package_id": package_id, "recipient": person_key(recipient), "evidence": evidence}
         async with autocommit(self.engine) as connection:
             decided = await connection.execute(sql.DECIDE, {**params, "decision": decision})
         POSSIBLE_OPT_OUTS.labels(decision).inc(decided.rowcount)

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Path, Response
 
 from ingress.configuration.config_cache import IngressConfigCache
 from ingress.consent.possible_opt_outs import PossibleOptOuts
+from ingress.http.dialled_numbers import dialled_number
 from ingress.http.openapi import add_route
 from ingress.http.pagination import PageParameters, PathId, page_response
 from ingress.http.urls import API
@@ -30,14 +31,21 @@ class PossibleOptOutsEndpoint:
         return page_response(page_request, [entry.recipient for entry in entries], rows).render()
 
     async def suppress(self, package_id: PathId, recipient: PathPhone) -> Response:
-        if not await self.possible.suppress(self.config_cache.require_package(package_id).package_id, recipient):
+        package, dialled = self._named(package_id, recipient)
+        if not await self.possible.suppress(package, dialled):
             raise not_found("possible opt-out of", recipient)
         return Response(status_code=204)
 
     async def dismiss(self, package_id: PathId, recipient: PathPhone) -> Response:
-        if not await self.possible.dismiss(self.config_cache.require_package(package_id).package_id, recipient):
+        package, dialled = self._named(package_id, recipient)
+        if not await self.possible.dismiss(package, dialled):
             raise not_found("possible opt-out of", recipient)
         return Response(status_code=204)
+
+    def _named(self, package_id: str, recipient: str) -> tuple[str, str]:
+        """The package, and the number in international form."""
+        package = self.config_cache.require_package(package_id)
+        return package.package_id, dialled_number(recipient, package.default_country, "/path/recipient")
 
     def routes(self) -> APIRouter:
         router = APIRouter(prefix=API, tags=["consent"])
@@ -59,7 +67,7 @@ class PossibleOptOutsEndpoint:
         )
         for decision, endpoint, operation_id, summary in decisions:
             decision_path = f"{path}/{{recipient}}/{decision}"
-            problems = (404, 503)
+            problems = (404, 422, 503)
             add_route(router, "POST", decision_path, endpoint, operation_id, summary, status=204, problems=problems)
         return router
 

@@ -9,7 +9,7 @@ from spreader.contract.events import MessageRouted
 
 
 def without_repeats(recipients: Sequence[str]) -> tuple[str, ...]:
-    """Each recipient once, in the order of first appearance."""
+    """Each number once, in the order of first appearance."""
     return tuple(dict.fromkeys(recipients))
 
 

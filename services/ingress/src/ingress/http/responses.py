@@ -25,3 +25,8 @@ class ApiResponse:
     def render(self) -> Response:
         media_type = JSON if self.status < 400 else MEDIA_TYPE
         return Response(to_json(self.body), self.status, dict(self.headers), media_type)
+
+
+def with_optional_key(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The body without `recipient_key`, if the key does not differ from the recipient."""
+    return {name: value for name, value in body.items() if name != "recipient_key" or value is not None}

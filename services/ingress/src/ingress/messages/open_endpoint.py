@@ -11,6 +11,7 @@ from typing_extensions import TypedDict
 
 from ingress.configuration.config_cache import IngressConfigCache
 from ingress.core.limits import LimitsStatus, limits_status
+from ingress.core.number_warnings import NumberWarning, other_spellings
 from ingress.core.open_messages import RoutingSummary, RoutingTally
 from ingress.core.recipient_parts import RecipientParts
 from ingress.http.openapi import add_route
@@ -63,6 +64,7 @@ class AcceptedOpenMessage(Outlook):
     recipients: int
     duplicates_removed: int
     limits_status: LimitsStatus
+    warnings: NotRequired[list[NumberWarning]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,8 @@ class OpenMessageEndpoint:
             **await self._outlook(package, form, message_id, recipients.sample, routing, waits),
             "limits_status": limits_status(package, states, profile_ids),
         }
+        if warnings := other_spellings(recipients.other_spellings):
+            body["warnings"] = warnings
         return ApiResponse(202, body)
 
     def _events(

@@ -1,5 +1,6 @@
 """Preview endpoint: the distribution, forecast and suppressions of an open message that is not sent."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing_extensions import TypedDict
 
 from ingress.configuration.config_cache import IngressConfigCache, require_profiles
 from ingress.consent.consent_lists import ConsentLists
-from ingress.core.number_warnings import NumberWarning, implausible
+from ingress.core.number_warnings import NumberWarning, implausible, other_spellings
 from ingress.core.recipient_parts import SAMPLE_MAX, sample_step
 from ingress.http.large_bodies import LargeBodies
 from ingress.http.openapi import add_route
@@ -80,11 +81,14 @@ class PreviewEndpoint:
         package = self.config_cache.require_package(package_id)
         require_profiles(package, "open")
         suppressed, sample, unlikely = Counter[str](), list[str](), ImplausibleNumbers()
-        for part in recipients:
-            unlikely.add(part)
-            objections = await self.consents.objections(package, part)
+        for parts in recipients.queries():
+            objections = await self.consents.objections(package, parts)
             suppressed.update(objections.values())
-            sample += [recipient for recipient in part if recipient not in objections][:: sample_step(recipients.count)]
+            for part in parts:
+                unlikely.add(part)
+                others = [recipient for recipient in part if recipient not in objections]
+                sample += others[:: sample_step(recipients.count)]
+                await asyncio.sleep(0)  # let replies run
         count = recipients.count - suppressed.total()
         query = {"package_id": package_id, "recipients": count, "distribution": form.distribution}
         routing = require_body(await self.router.query("/preview", query), UNKNOWN_PACKAGE)
@@ -99,7 +103,7 @@ class PreviewEndpoint:
             "duplicates_removed": recipients.repeats,
             "suppressed": suppressed.total(),
             "suppressed_for": dict(suppressed),
-            "warnings": implausible(unlikely),
+            "warnings": [*implausible(unlikely), *other_spellings(recipients.other_spellings)],
             "strategy": routing["strategy"],
             "distribution": routing["distribution"],
             "waiting_for_profile": count if waits else 0,

@@ -8,6 +8,7 @@ from typing import Any, Literal, NotRequired
 from fastapi import APIRouter, Request, Response
 from typing_extensions import TypedDict
 
+from ingress.core.number_warnings import NumberWarning, other_spellings
 from ingress.http.openapi import add_route
 from ingress.http.operator import current_sender
 from ingress.http.problems import GATEWAY, REPLY_NOT_SENT, UnsentReplyMembers
@@ -47,6 +48,7 @@ class ReplyBody(TypedDict):
     profile_reason: NotRequired[str]
     conversation_id: str
     note: str
+    warnings: NotRequired[list[NumberWarning]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,9 @@ class ReplyEndpoint:
 
 def _body(event: ReplyMessageRequested, **result: Any) -> dict[str, Any]:
     conversation = conversation_id(event.package_id, event.recipient)
-    return {"message_id": event.message_id, **result, "conversation_id": conversation, "note": NOTE}
+    warnings = other_spellings(int(event.recipient_key is not None))
+    more = {"warnings": warnings} if warnings else {}
+    return {"message_id": event.message_id, **result, "conversation_id": conversation, "note": NOTE, **more}
 
 
 def _settled_response(event: ReplyMessageRequested, settled: ReplySettled) -> ApiResponse:

@@ -104,7 +104,7 @@ REMOVALS = (
         f"{OF_NUMBER} AND (mine.stage > 0 OR CAST(:overdue AS boolean)) AND {_NOT_REQUESTED_LATER}",
         "recipient = :erased, gateway_message_id = NULL",
     ),
-    Removal("ingress.possible_opt_out", f"{OF_NUMBER} AND mine.at <= {_AT}", lead="package_id"),
+    Removal("ingress.possible_opt_out", f"{OF_NUMBER} AND mine.at <= {_AT}"),
     Removal("ingress.hidden_id", OF_NUMBER),
     Removal("ingress.receipt_waiting", f"{OF_NUMBER} AND mine.at <= CAST(:handled_at AS timestamptz)"),
     Removal(

@@ -14,6 +14,7 @@ from ingress.core.receipts import MatchedDelivery
 from ingress.core.reports import ReceiptStatus
 from spreader.contract.events import FailureClass
 from spreader.erasure.sql_condition import is_erased
+from spreader.phone.sql_spellings import SPELLINGS
 from spreader.runtime.rows import columns, unnest
 from spreader.text.clean_text import CleanText
 
@@ -134,12 +135,14 @@ WHERE receipt_waiting.profile_id = gone.profile_id AND receipt_waiting.status = 
   AND receipt_waiting.gateway_message_id = gone.gateway_message_id
   AND receipt_waiting.code IS NOT DISTINCT FROM gone.code""")
 
+_RECIPIENTS = SPELLINGS.format("receipt.recipient")
+"""The gateway may report the number in another spelling than the caller gave."""
 _NEAR = "BETWEEN {at} - interval '1 hour' AND {at} + interval '1 hour'"
 MATCH_ECHOES = text(f"""
 SELECT doubtful.delivery_id, doubtful.message_id, doubtful.package_id, doubtful.lane, doubtful.recipient,
        doubtful.profile_id, doubtful.attempt, doubtful.sent_at, {_TRACE.format(of="doubtful")}, {_WAITING}
 FROM ingress.receipt_waiting AS receipt JOIN ingress.delivery AS doubtful
-  ON doubtful.profile_id = receipt.profile_id AND doubtful.recipient = receipt.recipient
+  ON doubtful.profile_id = receipt.profile_id AND doubtful.recipient = ANY ({_RECIPIENTS})
  AND doubtful.gateway_message_id IS NULL
  AND (doubtful.status = 'unknown' OR doubtful.lane = 'reply' AND doubtful.stage = 0)
  AND receipt.at {_NEAR.format(at="doubtful.at")}
@@ -147,10 +150,10 @@ WHERE receipt.recipient IS NOT NULL AND receipt.kept_at > now() - CAST(:oldest A
   AND receipt.kept_at
       < now() - CASE doubtful.lane WHEN 'reply' THEN interval '2 seconds' ELSE interval '5 seconds' END
   AND 1 = (SELECT count(*) FROM ingress.receipt_waiting AS other
-           WHERE other.profile_id = receipt.profile_id AND other.recipient = receipt.recipient
+           WHERE other.profile_id = receipt.profile_id AND other.recipient = ANY ({_RECIPIENTS})
              AND other.at {_NEAR.format(at="doubtful.at")})
   AND 1 = (SELECT count(*) FROM ingress.delivery AS other
-           WHERE other.profile_id = receipt.profile_id AND other.recipient = receipt.recipient
+           WHERE other.profile_id = receipt.profile_id AND other.recipient = ANY ({_RECIPIENTS})
              AND other.gateway_message_id IS NULL
              AND (other.status IN ('unknown', 'released') OR other.lane = 'reply' AND other.stage = 0)
              AND receipt.at {_NEAR.format(at="other.at")})

@@ -6,13 +6,15 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
+from pydantic import ConfigDict
 from sqlalchemy import TextClause, text
 
 from ingress.core.status import WAITING
 from spreader.contract.bounds import Bound
-from spreader.contract.events import Lane, Status
+from spreader.contract.events import Lane, Status, may_lack_recipient_key
 from spreader.contract.ids import ERASED
 from spreader.erasure.sql_condition import is_erased
+from spreader.phone.sql_spellings import PERSON_KEY
 from spreader.runtime.rows import column, columns, unnest
 
 
@@ -100,7 +102,7 @@ class FoldedDelivery:
 
 @dataclass(frozen=True, slots=True)
 class ShownDelivery:
-    """A delivery as callers see it."""
+    """A delivery as callers see it. `recipient_key`: the key of the recipient, if it differs from `recipient`."""
 
     delivery_id: str
     message_id: str
@@ -121,6 +123,9 @@ class ShownDelivery:
     updated_at: datetime
     resent_as: str | None
     """The message that sends the delivery again. None: none does."""
+    recipient_key: str | None = None
+
+    __pydantic_config__ = ConfigDict(json_schema_extra=may_lack_recipient_key)
 
 
 _SHOWN = f"CASE WHEN status = 'held' AND reason = '{Bound.WAITING_FOR_PROFILE}' THEN '{WAITING}' ELSE status END"
@@ -263,10 +268,11 @@ The delivery of an erased person gets no gateway message id any more, because th
 ACCEPTED_AT = "coalesce(requested_at, at)"
 """When the message of a delivery was accepted. Deliveries that an older version has stored have only the time of their
 last event."""
-SHOWN_COLUMNS = (
-    columns(ShownDelivery)
-    .replace("accepted_at", f"{ACCEPTED_AT} AS accepted_at")
-    .replace("updated_at", "at AS updated_at")
-)
+_COMPUTED = {
+    "accepted_at": f"{ACCEPTED_AT} AS accepted_at",
+    "updated_at": "at AS updated_at",
+    "recipient_key": f"nullif({PERSON_KEY.format('recipient')}, recipient) AS recipient_key",
+}
+SHOWN_COLUMNS = ", ".join(_COMPUTED.get(name, name) for name in columns(ShownDelivery).split(", "))
 _DELIVERY = f"SELECT {SHOWN_COLUMNS} FROM ingress.delivery "
 DELIVERY = text(_DELIVERY + "WHERE delivery_id = :delivery_id")

@@ -6,11 +6,12 @@ from pydantic_core import to_json
 
 from ingress.sql.status import NewMessage
 from spreader.contract.events import Lane, OpenMessageRequested, ReplyMessageRequested
+from spreader.phone.canonical import one_each
 
 
 def accepted_open(event: OpenMessageRequested) -> NewMessage:
-    recipients = event.total or len(event.recipients)
-    return _accepted(event, "open", recipients, event.recipients)
+    recipients = one_each(event.recipients)
+    return _accepted(event, "open", event.total or len(recipients), recipients)
 
 
 def accepted_reply(event: ReplyMessageRequested) -> NewMessage:

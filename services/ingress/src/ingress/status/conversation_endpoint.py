@@ -9,7 +9,7 @@ from ingress.configuration.config_cache import IngressConfigCache
 from ingress.http.dialled_numbers import dialled_number
 from ingress.http.openapi import add_route
 from ingress.http.pagination import PathId
-from ingress.http.responses import ApiResponse
+from ingress.http.responses import ApiResponse, with_optional_key
 from ingress.http.urls import API
 from spreader.contract.answers import ConversationResponse
 from spreader.contract.ids import PhoneNumber
@@ -28,7 +28,8 @@ class ConversationEndpoint:
         response = await self.router.query(f"/packages/{package_id}/conversations/{recipient}")
         if response is None:
             raise not_found("conversation with", recipient)
-        return ApiResponse(200, require_body(response, "The router does not know the conversation yet.")).render()
+        body = require_body(response, "The router does not know the conversation yet.")
+        return ApiResponse(200, with_optional_key(body)).render()
 
     def routes(self) -> APIRouter:
         router = APIRouter(prefix=f"{API}/packages/{{package_id}}/conversations", tags=["messages"])

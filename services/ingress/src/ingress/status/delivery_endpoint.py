@@ -2,14 +2,14 @@
 
 import asyncio
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NotRequired
 
 from fastapi import APIRouter, Response
 from typing_extensions import TypedDict
 
 from ingress.http.openapi import add_route
 from ingress.http.pagination import PathId
-from ingress.http.responses import ApiResponse
+from ingress.http.responses import ApiResponse, with_optional_key
 from ingress.http.urls import API
 from ingress.sql.status import ShownDelivery
 from ingress.status.projection import StatusProjection
@@ -28,6 +28,7 @@ class MissingPart(TypedDict):
 ExplainedDelivery = derived(
     "ExplainedDelivery",
     ShownDelivery,
+    recipient_key=NotRequired[str | None],
     routing=RoutingResponse | MissingPart,
     pacing=HeldPacedDelivery | PacedDelivery | MissingPart,
 )
@@ -40,7 +41,7 @@ class DeliveryEndpoint:
     pacer: ServiceClient
 
     async def get(self, delivery_id: PathId) -> Response:
-        return ApiResponse(200, asdict(await self._delivery(delivery_id))).render()
+        return ApiResponse(200, with_optional_key(asdict(await self._delivery(delivery_id)))).render()
 
     async def explain(self, delivery_id: PathId) -> Response:
         """The status, and the parts `routing` from the router and `pacing` from the pacer.
@@ -56,7 +57,8 @@ class DeliveryEndpoint:
                 self.router.query(f"/messages/{delivery.message_id}/routing?index={delivery.index or 0}"),
                 self.pacer.query(f"/deliveries/{delivery_id}/explain"),
             )
-        return ApiResponse(200, {**asdict(delivery), "routing": _part(routing), "pacing": _part(pacing)}).render()
+        body = with_optional_key(asdict(delivery))
+        return ApiResponse(200, {**body, "routing": _part(routing), "pacing": _part(pacing)}).render()
 
     async def _delivery(self, delivery_id: str) -> ShownDelivery:
         delivery = await self.projection.delivery(delivery_id)

@@ -13,7 +13,7 @@ from ingress.core.status import STATUSES, WAITING, MessageStatus, message_status
 from ingress.http.openapi import add_route
 from ingress.http.pagination import PageParameters, PathId, page_response
 from ingress.http.problems import NOT_CANCELLABLE
-from ingress.http.responses import ApiResponse
+from ingress.http.responses import ApiResponse, with_optional_key
 from ingress.http.urls import API
 from ingress.sql.status import CountedMessage, ShownDelivery
 from ingress.status.delivery_endpoint import DELIVERY_EXAMPLE
@@ -80,7 +80,8 @@ class MessageEndpoint:
         await self.message(message_id)
         filters = {"message_ids": [message_id], "after": page_request.after or ""}
         rows = await self.projection.deliveries(filters, page_request.read_limit, of_message=True)
-        return page_response(page_request, [row.delivery_id for row in rows], [asdict(row) for row in rows]).render()
+        bodies = [with_optional_key(asdict(row)) for row in rows]
+        return page_response(page_request, [row.delivery_id for row in rows], bodies).render()
 
     async def cancel(self, message_id: PathId) -> Response:
         message = await self.message(message_id)

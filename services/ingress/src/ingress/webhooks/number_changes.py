@@ -1,4 +1,4 @@
-"""Number changes: suppressions and the conversation follow a customer to the new number."""
+"""Number changes: suppressions, the conversation and the contact follow a customer to the new number."""
 
 from dataclasses import dataclass
 
@@ -11,11 +11,18 @@ from spreader.http.service_client import ServiceClient, require_body
 class NumberChanges:
     consents: ConsentLists
     router: ServiceClient
+    pacer: ServiceClient
 
     async def take(self, package_id: str, change: NumberChange) -> None:
-        """Raises the problem `unavailable` if the router does not respond. Then the gateway calls again. A step that
-        was done before has no second effect."""
+        """Raises the problem `unavailable` if the router or the pacer does not respond. Then the gateway calls again. A
+        step that was done before has no second effect."""
         await self.consents.follow(change.recipient, change.new_recipient, change.evidence)
-        path = f"/packages/{package_id}/conversations/{change.recipient}/new-number"
-        response = await self.router.query(path, {"recipient": change.new_recipient})
-        require_body(response, "The router cannot continue conversations under a new number.")
+        routed = await self.router.query(
+            f"/packages/{package_id}/conversations/{change.recipient}/new-number", {"recipient": change.new_recipient}
+        )
+        require_body(routed, "The router cannot continue conversations under a new number.")
+        paced = await self.pacer.query(
+            f"/packages/{package_id}/contacts/{change.recipient}/new-number",
+            {"recipient": change.new_recipient, "at": change.at.isoformat()},
+        )
+        require_body(paced, "The pacer cannot continue contacts under a new number.")

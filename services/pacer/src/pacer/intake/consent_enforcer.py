@@ -25,6 +25,7 @@ from spreader.contract.events import ConsentChanged
 from spreader.kafka.guarded_consumer import Received
 from spreader.kafka.offset_store import Deduplicator
 from spreader.kafka.read_barrier import ReadProgress
+from spreader.phone.canonical import spellings
 from spreader.runtime.rows import arrays, fetched
 
 log = structlog.get_logger()
@@ -86,8 +87,8 @@ class ConsentEnforcer:
             unseen = await deduplicator.unseen(connection, batch)
             await connection.execute(stops.STOPS_LOCK)
             changes = await self.consents.fold(connection, [record.event for record in unseen])
-            stopped = [_stopped(change) for change in changes if self._is_stop(change)]
-            lifted = [_stopped(change) for change in changes if not _forbids(change)]
+            stopped = [row for change in changes if self._is_stop(change) for row in _stopped(change)]
+            lifted = [row for change in changes if not _forbids(change) for row in _stopped(change)]
             if stopped:
                 await connection.execute(stops.STOPPED_RECIPIENT_INSERT, arrays(stops.StoppedRecipient, stopped))
             if lifted:
@@ -161,6 +162,6 @@ def _forbids(change: ConsentChanged) -> bool:
     return change.listed == (change.kind == "suppression")
 
 
-def _stopped(change: ConsentChanged) -> stops.StoppedRecipient:
+def _stopped(change: ConsentChanged) -> list[stops.StoppedRecipient]:
     reason = SUPPRESSED if change.kind == "suppression" else NOT_OPTED_IN
-    return stops.StoppedRecipient(change.package_id, change.recipient, reason)
+    return [stops.StoppedRecipient(change.package_id, number, reason) for number in spellings(change.recipient)]

@@ -137,9 +137,9 @@ class HeldQueue:
             now = await system_now(connection, self.clock)
             params = {"profile_ids": profile_ids, "package_ids": [], "answered_ids": [], "now": now}
             await connection.execute(sql.PROFILES_WAKE, params)
-            messages = [contacts.ContactMessage(event.profile_id, event.recipient, event.at) for event in events]
+            messages = [contacts.ContactMessage(event.profile_id, event.person, event.at) for event in events]
             await connection.execute(contacts.CONTACT_WROTE, arrays(contacts.ContactMessage, messages))
-            keys = [contacts.ContactKey(event.profile_id, event.recipient) for event in events]
+            keys = [contacts.ContactKey(event.profile_id, event.person) for event in events]
             await connection.execute(contacts.DELIVERY_WARM, arrays(contacts.ContactKey, keys))
             await self.read_times.record(connection, [ReadTime.of_message(event) for event in events])
 
@@ -258,7 +258,8 @@ def _assigned_rows(
             message_id=event.message_id,
             package_id=event.package_id,
             profile_id=queue_of(event, delivery),
-            recipient=delivery.recipient,
+            recipient=delivery.person,
+            given=None if delivery.recipient_key is None else delivery.recipient,
             tried=",".join(delivery.tried),
             not_before=slot.not_before,
             timing=None if best_hour is None else best_hour.reason,

@@ -12,12 +12,13 @@ from pacer.core.best_hour import BestHour, ReadCounts, best_hour
 from pacer.core.waiting_queue import HeldEvent, NewDelivery, queue_of
 from pacer.sql import contacts
 from spreader.contract.events import CustomerMessage, DeliveryOutcome
+from spreader.phone.canonical import PersonKey, person_key
 from spreader.phone.time_zone import zone_of
 from spreader.runtime.rows import arrays, fetched
 
 Assignment = tuple[HeldEvent, NewDelivery]
 
-WHOLE_PACKAGE = ""
+WHOLE_PACKAGE = person_key("")
 """The value of the recipient in rows that count all recipients of a package together."""
 
 
@@ -26,16 +27,16 @@ class ReadTime:
     """A time at which a recipient read or wrote."""
 
     package_id: str
-    recipient: str
+    recipient: PersonKey
     at: datetime
 
     @classmethod
     def of_receipt(cls, event: DeliveryOutcome) -> "ReadTime":
-        return cls(event.package_id, event.recipient, event.at)
+        return cls(event.package_id, event.person, event.at)
 
     @classmethod
     def of_message(cls, event: CustomerMessage) -> "ReadTime":
-        return cls(event.package_id, event.recipient, event.at)
+        return cls(event.package_id, event.person, event.at)
 
     @property
     def hour(self) -> int:
@@ -67,7 +68,7 @@ class ReadTimes:
                 by_package[event.package_id].append((event, delivery))
         best: dict[str, BestHour] = {}
         for package_id, of_package in by_package.items():
-            counts = await _read_counts(connection, package_id, [delivery.recipient for _, delivery in of_package])
+            counts = await _read_counts(connection, package_id, [delivery.person for _, delivery in of_package])
             for event, delivery in of_package:
                 best[delivery.delivery_id] = self._best_hour(event, delivery, counts, now)
         return best
@@ -76,7 +77,7 @@ class ReadTimes:
         self,
         event: HeldEvent,
         delivery: NewDelivery,
-        counts: Mapping[str, ReadCounts],
+        counts: Mapping[PersonKey, ReadCounts],
         now: datetime,
     ) -> BestHour:
         begin = max(event.options.schedule_at or now, now)
@@ -84,15 +85,15 @@ class ReadTimes:
         rules = self.config.rules(event.package_id, queue_of(event, delivery), begin)
         if package is None or rules is None:
             return BestHour(begin, "the profile is not known: as soon as possible")
-        own, of_package = counts.get(delivery.recipient, {}), counts.get(WHOLE_PACKAGE, {})
-        return best_hour(delivery.recipient, own, of_package, rules.hours, package.recipient_quiet_hours, begin)
+        own, of_package = counts.get(delivery.person, {}), counts.get(WHOLE_PACKAGE, {})
+        return best_hour(delivery.person, own, of_package, rules.hours, package.recipient_quiet_hours, begin)
 
 
 async def _read_counts(
-    connection: AsyncConnection, package_id: str, recipients: Sequence[str]
-) -> dict[str, dict[int, int]]:
-    counts: dict[str, dict[int, int]] = defaultdict(dict)
-    params = {"package_id": package_id, "recipients": [*recipients, WHOLE_PACKAGE]}
+    connection: AsyncConnection, package_id: str, persons: Sequence[PersonKey]
+) -> dict[PersonKey, dict[int, int]]:
+    counts: dict[PersonKey, dict[int, int]] = defaultdict(dict)
+    params = {"package_id": package_id, "recipients": [*persons, WHOLE_PACKAGE]}
     for row in fetched(contacts.HourCount, await connection.execute(contacts.READ_HOURS, params)):
         counts[row.recipient][row.hour] = row.readings
     return counts

@@ -28,6 +28,7 @@ from pacer.sql import contacts, stops
 from pacer.sql import release as sql
 from pacer.sql.database_clock import system_now
 from spreader.clock import Clock
+from spreader.phone.canonical import person_key
 from spreader.runtime.rows import arrays, fetched
 
 IDLE_SECONDS_MAX = 3.0
@@ -188,7 +189,12 @@ async def _release(
     cold = {delivery.delivery_id: delivery.cold for _, delivery, _ in chosen}
     releases = [
         sql.NewRelease(
-            row.profile_id, row.release, row.package_id, row.delivery_id, row.recipient, cold[row.delivery_id]
+            row.profile_id,
+            row.release,
+            row.package_id,
+            row.delivery_id,
+            person_key(row.recipient),  # an older version holds the delivery under the number as it was given
+            cold[row.delivery_id],
         )
         for row in rows
     ]

@@ -11,10 +11,12 @@ from pacer.release.queue_count import QueueCounter
 from pacer.release.releasable_count import ReleasableCounter
 from pacer.sql import maintenance as sql
 from pacer.sql.database_clock import system_now
+from pacer.sql.spellings import MERGES
 from spreader.clock import Clock
 from spreader.runtime.loop import Loop
 from spreader.runtime.postgres import autocommit
 from spreader.runtime.retention import Retention, retention_loop
+from spreader.runtime.sql_spelling_merge import spelling_loop
 
 EXPIRED_ROWS_MAX = 500
 """The most deliveries that one transaction expires."""
@@ -38,6 +40,7 @@ class QueueMaintenance:
             retention_loop("forget", self.retention().delete_old),
             Loop("count the queue", QueueCounter(self.engine, self.clock).count),
             Loop("count what may be released", ReleasableCounter(self.engine, self.clock, self.stale_reason).count),
+            spelling_loop(self.engine, MERGES),
         )
 
     def retention(self) -> Retention:

@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import text
 
 from spreader.erasure.sql_removals import first_column
+from spreader.phone.canonical import PersonKey
 from spreader.runtime.rows import column, unnest
 
 COLD = """(contact.recipient IS NULL
@@ -25,7 +26,7 @@ few rows."""
 @dataclass(frozen=True, slots=True)
 class ContactKey:
     profile_id: str
-    recipient: str
+    recipient: PersonKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class ContactMessage:
     """A message from a contact."""
 
     profile_id: str
-    recipient: str
+    recipient: PersonKey
     at: datetime
 
 
@@ -42,7 +43,7 @@ class ContactRelease:
     """A release to a contact. `cold`: the contact was cold before the release."""
 
     profile_id: str
-    recipient: str
+    recipient: PersonKey
     cold: bool
 
 
@@ -65,13 +66,13 @@ class ReadHour:
     """A local hour in which a recipient read or wrote."""
 
     package_id: str
-    recipient: str
+    recipient: PersonKey
     hour: int = column("smallint")
 
 
 @dataclass(frozen=True, slots=True)
 class HourCount:
-    recipient: str
+    recipient: PersonKey
     hour: int
     readings: int
 

@@ -57,17 +57,17 @@ REMOVALS = (
         "pacer.delivery",
         f"{OF_NUMBER} AND mine.state = 'held' AND {_REQUESTED_BEFORE}",
         f"""state = 'cancelled', announced = false, reason = '{CANCELLED_BY_ERASURE}', recipient = :erased,
-            changed_at = clock_timestamp()""",
+            given = NULL, changed_at = clock_timestamp()""",
     ),
     Removal(
         "pacer.delivery",
         f"{OF_NUMBER} AND mine.state NOT IN ('held', 'released') AND {_REQUESTED_BEFORE}",
-        "recipient = :erased",
+        "recipient = :erased, given = NULL",
     ),
     Removal(
         "pacer.delivery",
         f"CAST(:overdue AS boolean) AND {OF_NUMBER} AND mine.state = 'released' AND {_AT_GATEWAY}",
-        "recipient = :erased",
+        "recipient = :erased, given = NULL",
     ),
     Removal(
         "pacer.contact",

@@ -7,6 +7,8 @@ from sqlalchemy import text
 
 from pacer.sql.contacts import COLD, ReleaseKey
 from pacer.sql.stops import CANCELLED
+from spreader.phone.canonical import PersonKey
+from spreader.phone.sql_spellings import SPELLINGS
 from spreader.runtime.rows import column, unnest
 
 
@@ -19,7 +21,9 @@ class AssignedRow:
     message_id: str
     package_id: str
     profile_id: str
-    recipient: str
+    recipient: PersonKey
+    given: str | None
+    """The number as it was given, if it differs from the key."""
     tried: str
     """Profile ids, separated by commas."""
     not_before: datetime
@@ -73,11 +77,11 @@ VALUES (:message_id, :package_id, :content, :strategy, :options, :requested_at, 
 ON CONFLICT DO NOTHING""")
 
 DELIVERY_HOLD = text(f"""
-INSERT INTO pacer.delivery AS held (delivery_id, message_id, package_id, profile_id, recipient, index, attempt, tried,
-                                    rank, cold, asked_at, not_before, timing, expires_at, state, announced, reason,
-                                    waiting_since, seq)
-SELECT taken.delivery_id, taken.message_id, taken.package_id, taken.profile_id, taken.recipient, taken.index,
-       taken.attempt, string_to_array(taken.tried, ','), taken.rank, {COLD}, taken.not_before,
+INSERT INTO pacer.delivery AS held (delivery_id, message_id, package_id, profile_id, recipient, given, index, attempt,
+                                    tried, rank, cold, asked_at, not_before, timing, expires_at, state, announced,
+                                    reason, waiting_since, seq)
+SELECT taken.delivery_id, taken.message_id, taken.package_id, taken.profile_id, taken.recipient, taken.given,
+       taken.index, taken.attempt, string_to_array(taken.tried, ','), taken.rank, {COLD}, taken.not_before,
        taken.not_before, taken.timing, coalesce(taken.expires_at, 'infinity'),
        CASE WHEN coalesce(cancellation.message_id, taken.cancelled) IS NOT NULL THEN 'cancelled'
             WHEN suppression.reason IS NOT NULL THEN 'suppressed'
@@ -98,11 +102,12 @@ CROSS JOIN LATERAL (
                 WHEN bool_or(kind = 'opt_in') IS NOT TRUE AND taken.package_id = ANY (CAST(:opted_in_only AS text[]))
                 THEN CAST(:not_opted_in AS text) END AS reason
     FROM pacer.consent
-    WHERE consent.recipient = taken.recipient AND consent.package_id IN (taken.package_id, '*')) AS suppression
+    WHERE consent.recipient = ANY ({SPELLINGS.format("taken.recipient")})
+      AND consent.package_id IN (taken.package_id, '*')) AS suppression
 ORDER BY taken.delivery_id
 ON CONFLICT (delivery_id) DO UPDATE
-SET profile_id = excluded.profile_id, recipient = excluded.recipient, attempt = excluded.attempt,
-    tried = excluded.tried, rank = excluded.rank, cold = excluded.cold,
+SET profile_id = excluded.profile_id, recipient = excluded.recipient, given = excluded.given,
+    attempt = excluded.attempt, tried = excluded.tried, rank = excluded.rank, cold = excluded.cold,
     asked_at = greatest(excluded.asked_at, held.asked_at),
     not_before = greatest(excluded.not_before, held.asked_at), timing = excluded.timing,
     put_off_by = NULL, state = excluded.state, announced = excluded.announced, release = NULL,

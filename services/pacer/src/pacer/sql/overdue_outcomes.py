@@ -24,7 +24,7 @@ class OverdueRelease:
 
 OVERDUE_RELEASES = text("""
 SELECT overdue.profile_id, overdue.number, overdue.package_id, overdue.delivery_id, overdue.released_at,
-       delivery.message_id, delivery.recipient, delivery.attempt
+       delivery.message_id, coalesce(delivery.given, delivery.recipient) AS recipient, delivery.attempt
 FROM pacer.package
 CROSS JOIN LATERAL (
     SELECT * FROM pacer.release

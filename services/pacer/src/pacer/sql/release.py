@@ -7,6 +7,7 @@ from sqlalchemy import text
 
 from pacer.core.release_pass import Parked
 from pacer.sql.contacts import COLD, STILL_HELD
+from spreader.phone.canonical import PersonKey
 from spreader.runtime.rows import column, unnest
 
 
@@ -135,7 +136,7 @@ class NewRelease:
     number: int
     package_id: str
     delivery_id: str
-    recipient: str
+    recipient: PersonKey
     cold: bool
 
 

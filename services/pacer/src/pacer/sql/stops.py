@@ -8,6 +8,7 @@ from sqlalchemy import text
 
 from pacer.core.stop_progress import CancellationProgress
 from pacer.sql.contacts import STILL_HELD
+from spreader.phone.sql_spellings import SPELLINGS
 from spreader.runtime.rows import unnest
 
 CANCELLED = "cancelled by the caller"
@@ -21,7 +22,11 @@ class Cancellation:
 
 @dataclass(frozen=True, slots=True)
 class StoppedRecipient:
-    """A recipient whose held deliveries end because of a change of consent. `package_id` '*' means all packages."""
+    """A recipient whose held deliveries end because of a change of consent. `package_id` '*' means all packages.
+
+    There is a row for each spelling of the number, because an older version of the pacer holds a delivery under the
+    number as it was given.
+    """
 
     package_id: str
     recipient: str
@@ -126,11 +131,12 @@ NO_SORT = text("SET LOCAL enable_sort = off")
 """Right after a large intake the planner believes that few deliveries are held. It would then sort all of them to find
 the first ones, instead of reading the index in its order."""
 
-HELD_RECIPIENTS = text("""
+HELD_RECIPIENTS = text(f"""
 SELECT page.recipient, page.profile_id, page.delivery_id,
        page.package_id = ANY (CAST(:package_ids AS text[])) AND NOT EXISTS (
            SELECT 1 FROM pacer.consent
-           WHERE consent.recipient = page.recipient AND consent.package_id IN (page.package_id, '*')
+           WHERE consent.recipient = ANY ({SPELLINGS.format("page.recipient")})
+             AND consent.package_id IN (page.package_id, '*')
              AND consent.kind = 'opt_in') AS is_stopped
 FROM (
     SELECT recipient, profile_id, delivery_id, package_id FROM pacer.delivery

@@ -1,5 +1,5 @@
-"""Endpoints: the pacer's internal HTTP API. It serves forecasts and explains why deliveries wait. One endpoint makes
-the pacer ask the sender for missing outcomes."""
+"""Endpoints: the pacer's internal HTTP API. It serves forecasts and explains why deliveries wait. Other endpoints make
+the pacer ask the sender for missing outcomes, and continue contacts under a new number."""
 
 import contextlib
 from collections.abc import AsyncGenerator
@@ -7,9 +7,10 @@ from dataclasses import asdict
 from typing import Any, TypeVar
 
 from fastapi import FastAPI, HTTPException, Response
-from pydantic import BaseModel, Field, NonNegativeInt
+from pydantic import AwareDatetime, BaseModel, Field, NonNegativeInt
 
 from pacer.core.forecast.package_forecast import PackageForecast
+from pacer.intake.new_numbers import NewNumbers
 from pacer.release.outcome_requests import OutcomeRequests
 from pacer.views.explain import Explainer
 from pacer.views.forecast import Forecaster, PlannedMessage
@@ -29,6 +30,7 @@ from spreader.contract.events import OpenOptions
 from spreader.contract.ids import Id, PhoneNumber
 from spreader.http.long_answers import in_pieces
 from spreader.http.problems import RETRY_AFTER_SECONDS
+from spreader.phone.canonical import person_key
 
 SAMPLE_MAX = 1_000
 T = TypeVar("T")
@@ -57,7 +59,22 @@ class WhatIfRequest(BaseModel):
     package: Package
 
 
-def add_other_endpoints(app: FastAPI, outcome_requests: OutcomeRequests, recipient_habits: RecipientHabits) -> None:
+class NewNumber(BaseModel):
+    """The new number of a person, and when the person changed it."""
+
+    recipient: PhoneNumber
+    at: AwareDatetime
+
+
+class Followed(BaseModel):
+    """Whether the old number is a contact, which now continues under the new number."""
+
+    followed: bool
+
+
+def add_other_endpoints(
+    app: FastAPI, outcome_requests: OutcomeRequests, recipient_habits: RecipientHabits, new_numbers: NewNumbers
+) -> None:
     """The endpoints about missing outcomes and about a recipient."""
 
     @app.post("/packages/{package_id}/outcomes")
@@ -67,6 +84,11 @@ def add_other_endpoints(app: FastAPI, outcome_requests: OutcomeRequests, recipie
     @app.get("/recipients/{recipient}")
     async def reading(recipient: PhoneNumber) -> KnownReadings:
         return KnownReadings(reading=await recipient_habits.describe(recipient))
+
+    @app.post("/packages/{package_id}/contacts/{recipient}/new-number")
+    async def new_number(package_id: Id, recipient: PhoneNumber, body: NewNumber) -> Followed:
+        followed = await new_numbers.follow(package_id, person_key(recipient), person_key(body.recipient), body.at)
+        return Followed(followed=followed)
 
 
 def add_endpoints(app: FastAPI, forecaster: Forecaster, explainer: Explainer) -> None:

@@ -13,17 +13,18 @@ from router.core.route import NoRoute, Route, RouteResult
 from spreader.contract.configuration import Package
 from spreader.contract.events import CustomerMessage, DeliveryOutcome, ProfileState
 from spreader.contract.ids import ProfileId
+from spreader.phone.canonical import PersonKey
 
 WARM = timedelta(days=28)
 OLDEST = datetime.min.replace(tzinfo=UTC)
-ConversationKey = tuple[str, str]
-"""A package and a recipient."""
+ConversationKey = tuple[str, PersonKey]
+"""A package and the key of a recipient."""
 
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
     package_id: str
-    recipient: str
+    recipient: PersonKey
     profile_id: str
     customer_at: datetime | None = None
     """When the customer last wrote to `profile_id`. None: the customer never has."""
@@ -41,14 +42,14 @@ class Conversation:
 
 
 def from_customer_message(event: CustomerMessage) -> Conversation:
-    return Conversation(event.package_id, event.recipient, event.profile_id, customer_at=event.at)
+    return Conversation(event.package_id, event.person, event.profile_id, customer_at=event.at)
 
 
 def from_outcome(event: DeliveryOutcome) -> Conversation | None:
     """The conversation that a sent delivery shows; None for other outcomes."""
     if event.status != "sent" or event.profile_id is None:
         return None
-    return Conversation(event.package_id, event.recipient, event.profile_id, sent_at=event.at)
+    return Conversation(event.package_id, event.person, event.profile_id, sent_at=event.at)
 
 
 def merge(older: Conversation, newer: Conversation, binds_for: timedelta = timedelta.max) -> Conversation:

@@ -12,6 +12,7 @@ from router.core.routing import ProfileSnapshot, bound_profiles, keeps_profiles,
 from router.core.strategies import allocate
 from spreader.contract.configuration import Package
 from spreader.contract.events import DeliveryReturned
+from spreader.phone.canonical import PersonKey
 
 PROFILES_MAX = 3
 """A delivery is tried from at most this many profiles."""
@@ -47,7 +48,7 @@ def share_waiting(
     snapshot: ProfileSnapshot,
     cursor: str,
     chance: random.Random,
-    talks_to: Mapping[str, str],
+    talks_to: Mapping[PersonKey, str],
 ) -> tuple[list[ReassignResult], str]:
     """The routes of a package's deliveries that waited without a profile. Also returns the package's new
     round-robin cursor: the profile that had the last turn in the package's rounds.
@@ -62,8 +63,8 @@ def share_waiting(
             routes |= {index: _no_route(returned[index], package, candidates) for index in alike}
             continue
         strategy = returned[alike[0]].distribution or package.distribution
-        recipients = [returned[index].recipient for index in alike]
-        bound = bound_profiles(recipients, talks_to, candidates) if keeps_profiles(package, strategy) else {}
+        persons = [returned[index].person for index in alike]
+        bound = bound_profiles(persons, talks_to, candidates) if keeps_profiles(package, strategy) else {}
         allocation = allocate(strategy, len(alike), snapshot.pool(package, candidates), cursor, chance, bound)
         cursor = allocation.cursor
         for index, profile in zip(alike, allocation.profiles, strict=True):

@@ -21,6 +21,7 @@ from spreader.contract.events import (
     WaitingDelivery,
 )
 from spreader.contract.ids import ProfileId, delivery_id
+from spreader.phone.canonical import PersonKey, one_each, person_key
 
 SUPPRESSED_AND_ERASED = "the recipient was suppressed, and erased since then"
 
@@ -86,15 +87,15 @@ def route_record(
     snapshot: ProfileSnapshot,
     cursor: str,
     chance: random.Random,
-    talks_to: Mapping[str, str] | None = None,
-    suppressed: Mapping[str, str] | None = None,
+    talks_to: Mapping[PersonKey, str] | None = None,
+    suppressed: Mapping[PersonKey, str] | None = None,
     refusal: str | None = None,
 ) -> tuple[Routing, str]:
     """The decision on a record, and the package's new round-robin cursor: the profile that had the last turn in the
     package's rounds.
 
-    `talks_to`: the profile of each recipient with a conversation. `suppressed`: the reason for each recipient who gets
-    no delivery. `refusal`: why nothing of the record may be sent, regardless of its content.
+    `talks_to`: the profile of each person with a conversation. `suppressed`: the reason for each person who gets no
+    delivery. `refusal`: why nothing of the record may be sent, regardless of its content.
     """
     if package is None:
         return _refused(request, 0, f"there is no package {request.package_id}"), cursor
@@ -105,7 +106,7 @@ def route_record(
     candidates = find_candidates(package, snapshot.states, "open")
     strategy = request.distribution or package.distribution
     suppressed = suppressed or {}
-    left_out = {recipient: suppressed[recipient] for recipient in recipients(request) if recipient in suppressed}
+    left_out = {each: reason for each in recipients(request) if (reason := suppressed.get(person_key(each)))}
     if not candidates.eligible:
         waiting = Routing(
             request.message_id,
@@ -119,7 +120,8 @@ def route_record(
         )
         return waiting, cursor
     included = tuple(recipient for recipient in recipients(request) if recipient not in left_out)
-    bound = bound_profiles(included, talks_to or {}, candidates) if keeps_profiles(package, strategy) else {}
+    persons = [person_key(recipient) for recipient in included]
+    bound = bound_profiles(persons, talks_to or {}, candidates) if keeps_profiles(package, strategy) else {}
     allocation = allocate(strategy, len(included), snapshot.pool(package, candidates), cursor, chance, bound)
     routing = Routing(
         request.message_id,
@@ -175,9 +177,14 @@ def no_profiles_reason(package: Package) -> str:
     return f"no profile of package {package.package_id} can open conversations: it has none"
 
 
-def recipients(request: OpenMessageRequested) -> tuple[str, ...]:
-    """Each recipient once, in the order of the request."""
-    return tuple(dict.fromkeys(request.recipients))
+def recipients(request: OpenMessageRequested, routing: Routing | None = None) -> tuple[str, ...]:
+    """Each person once, with the number that comes first, in the order of the request.
+
+    `routing`: the decision on the request. If a version before decision 0058 made it, it may have a profile for each
+    spelling of a number.
+    """
+    numbers = tuple(dict.fromkeys(request.recipients))
+    return numbers if routing is not None and len(routing.profiles) == len(numbers) else one_each(numbers)
 
 
 def assigned_event(
@@ -196,7 +203,7 @@ def assigned_event(
         assigned_at=routing.assigned_at,
         passed_over=dict(routing.passed_over),
         written_at=written_at,
-        deliveries=_deliveries(request, routing.profiles),
+        deliveries=_deliveries(request, routing),
     )
 
 
@@ -224,7 +231,7 @@ def waiting_event(
                 recipient=recipient,
                 index=request.first_index + number,
             )
-            for number, recipient in enumerate(recipients(request))
+            for number, recipient in enumerate(recipients(request, routing))
             if recipient not in routing.suppressed
         ),
     )
@@ -232,21 +239,18 @@ def waiting_event(
 
 def waiting_recipients(request: OpenMessageRequested, routing: Routing) -> int:
     """How many deliveries of the record wait for a profile."""
-    return 0 if routing.waiting is None else len(recipients(request)) - len(routing.suppressed)
+    return 0 if routing.waiting is None else len(recipients(request, routing)) - len(routing.suppressed)
 
 
 def terminal_outcomes(request: OpenMessageRequested, routing: Routing) -> list[TerminalOutcome]:
     """The terminal outcomes of the record's deliveries that get no profile."""
     of = TerminalOutcome.of_open
     reasons = {**_erased(request, routing), **routing.suppressed}
-    suppressed = [
-        of(request, recipient, "suppressed", reasons[recipient])
-        for recipient in recipients(request)
-        if recipient in reasons
-    ]
+    named = (recipient for recipient in recipients(request, routing) if recipient in reasons)
+    suppressed = [of(request, recipient, "suppressed", reasons[recipient]) for recipient in named]
     if (reason := routing.refused) is None:
         return suppressed
-    others = (recipient for recipient in recipients(request) if recipient not in routing.suppressed)
+    others = (recipient for recipient in recipients(request, routing) if recipient not in routing.suppressed)
     return [*suppressed, *(of(request, recipient, "rejected", reason) for recipient in others)]
 
 
@@ -254,17 +258,17 @@ def _erased(request: OpenMessageRequested, routing: Routing) -> dict[str, str]:
     """The recipients who were suppressed and then erased, so that the decision no longer names them."""
     if not routing.profiles:
         return {}
-    pairs = zip(recipients(request), routing.profiles, strict=True)
+    pairs = zip(recipients(request, routing), routing.profiles, strict=True)
     return {recipient: SUPPRESSED_AND_ERASED for recipient, profile_id in pairs if not profile_id}
 
 
 def bound_profiles(
-    included: Sequence[str], talks_to: Mapping[str, str], candidates: Candidates
+    persons: Sequence[PersonKey], talks_to: Mapping[PersonKey, str], candidates: Candidates
 ) -> dict[int, ProfileId]:
-    """The profile of each recipient with a conversation, by the recipient's index. Profiles that are not eligible are
-    left out."""
+    """The profile of each person with a conversation, by the person's index. Profiles that are not eligible are left
+    out."""
     eligible = set(candidates.eligible)
-    profiles = ((index, talks_to.get(recipient)) for index, recipient in enumerate(included))
+    profiles = ((index, talks_to.get(person)) for index, person in enumerate(persons))
     return {index: ProfileId(profile) for index, profile in profiles if profile is not None and profile in eligible}
 
 
@@ -276,7 +280,8 @@ def _with_gaps(
     return tuple("" if recipient in left_out else next(rest) for recipient in recipients(request))
 
 
-def _deliveries(request: OpenMessageRequested, profiles: Sequence[str]) -> tuple[AssignedDelivery, ...]:
+def _deliveries(request: OpenMessageRequested, routing: Routing) -> tuple[AssignedDelivery, ...]:
+    places = enumerate(zip(recipients(request, routing), routing.profiles, strict=True))
     return tuple(
         AssignedDelivery(
             delivery_id=delivery_id(request.message_id, recipient),
@@ -284,7 +289,7 @@ def _deliveries(request: OpenMessageRequested, profiles: Sequence[str]) -> tuple
             profile_id=profile_id,
             index=request.first_index + number,
         )
-        for number, (recipient, profile_id) in enumerate(zip(recipients(request), profiles, strict=True))
+        for number, (recipient, profile_id) in places
         if profile_id
     )
 

@@ -39,6 +39,6 @@ class ConsentCheck:
                 delivery_id=delivery.delivery_id,
             )
             return None
-        key = delivery.package_id, delivery.recipient
+        key = delivery.package_id, delivery.person
         async with autocommit(self.engine) as connection:
             return frozenset((await CONSENTS.of(connection, [key])).get(key, ()))

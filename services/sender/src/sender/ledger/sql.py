@@ -6,6 +6,7 @@ from sender.ledger.claim import ClaimKey
 from sender.ledger.delivery_rows import HostSlotsRow, NewDeliveryRow, NewEventRow, ResultRow, StartRow
 from spreader.contract.ids import ERASED
 from spreader.erasure.sql_condition import is_erased
+from spreader.phone.sql_spellings import SPELLINGS
 from spreader.runtime.rows import unnest
 
 # Statements lock the rows that they change in the order of their ids. Without an order, two of them could each hold a
@@ -58,7 +59,8 @@ WITH candidates AS (
       AND (candidate.lane = 'open' OR NOT EXISTS (
           SELECT FROM sender.delivery AS ahead
           WHERE ahead.lane = 'reply' AND ahead.state <> 'settled' AND ahead.package_id = candidate.package_id
-            AND ahead.recipient = candidate.recipient AND ahead.sequence < candidate.sequence))
+            AND ahead.recipient = ANY ({SPELLINGS.format("candidate.recipient")})
+            AND ahead.sequence < candidate.sequence))
     ORDER BY candidate.due_at, candidate.sequence
     LIMIT :free
     FOR UPDATE SKIP LOCKED),
@@ -80,7 +82,8 @@ RETURNING claimed.lane, claimed.asked, claimed.traceparent, claimed.claim, claim
               SELECT FROM sender.cancellation WHERE cancellation.message_id = claimed.message_id) AS cancelled,
           CASE WHEN claimed.lane = 'open' THEN ARRAY(
               SELECT kind FROM sender.consent
-              WHERE consent.recipient = claimed.recipient AND consent.package_id IN (claimed.package_id, '*'))
+              WHERE consent.recipient = ANY ({SPELLINGS.format("claimed.recipient")})
+                AND consent.package_id IN (claimed.package_id, '*'))
           END AS consents""")
 
 DUE_WORK = text("""
@@ -105,7 +108,8 @@ starting AS (
                 WHEN EXISTS (SELECT FROM sender.cancellation
                              WHERE cancellation.message_id = starting.message_id) THEN 'cancelled'
                 WHEN EXISTS (SELECT FROM sender.consent
-                             WHERE consent.recipient = stored.recipient AND kind = 'suppression'
+                             WHERE consent.recipient = ANY ({SPELLINGS.format("stored.recipient")})
+                               AND kind = 'suppression'
                                AND consent.package_id IN (stored.package_id, '*')) THEN 'suppressed' END AS stop
     FROM {unnest(StartRow, "starting")} JOIN sender.delivery AS stored USING (delivery_id))
 UPDATE sender.delivery AS stored

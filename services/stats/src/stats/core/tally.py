@@ -7,6 +7,7 @@ from enum import IntFlag
 
 from spreader.contract.events import CustomerMessage, DeliveryOutcome
 from spreader.contract.ids import ERASED
+from spreader.phone.canonical import PersonKey
 from stats.core.contacts import ContactHistory, CustomerAnswer, after_customer_message, after_open_message
 from stats.core.night import is_night
 from stats.core.sums import MinuteBucket, Sums, minute_of
@@ -40,8 +41,8 @@ earliest."""
 REFUSED = frozenset({"deferred", "expired", "unknown"})
 """The statuses, besides `failed`, that a refused try may cause. Only their failure class is counted."""
 
-ContactKey = tuple[str, str]
-"""A profile and a recipient."""
+ContactKey = tuple[str, PersonKey]
+"""A profile and the key of a recipient."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +198,7 @@ def count_contacts(tally: Tally, contacts: Mapping[ContactKey, ContactHistory]) 
 
 def writers(messages: Iterable[CustomerMessage]) -> set[ContactKey]:
     """The contacts whose history `count_customer_messages` needs. Erased persons have no contacts."""
-    keys = {(message.profile_id, message.recipient) for message in messages}
+    keys = {(message.profile_id, message.person) for message in messages}
     return {key for key in keys if not _is_erased(key)}
 
 
@@ -207,7 +208,7 @@ def count_customer_messages(
     """Count new messages of customers. They count in the reply lane, because the business answers them in that lane."""
     tally = Tally()
     for message in messages:
-        key = (message.profile_id, message.recipient)
+        key = (message.profile_id, message.person)
         bucket = MinuteBucket(message.profile_id, minute_of(message.at), "reply", message.package_id)
         tally.add(bucket, Sums(received=1))
         if _is_erased(key):
@@ -241,7 +242,7 @@ def _is_erased(key: ContactKey) -> bool:
 
 def _contact_key(outcome: DeliveryOutcome) -> ContactKey:
     assert outcome.profile_id is not None, "an outcome without a profile is not countable"
-    return outcome.profile_id, outcome.recipient
+    return outcome.profile_id, outcome.person
 
 
 def _bucket(outcome: DeliveryOutcome, at: datetime) -> MinuteBucket:

@@ -10,6 +10,7 @@ from datetime import datetime
 from operator import attrgetter
 
 from spreader.contract.events import Lane
+from spreader.phone.canonical import PersonKey
 from spreader.runtime.rows import column
 from stats.core.contacts import ContactHistory
 from stats.core.sums import Failures, MinuteBucket, Sums, values
@@ -95,7 +96,7 @@ class WindowFailureRow:
 @dataclass(frozen=True)
 class ContactKeyRow:
     profile_id: str
-    recipient: str
+    recipient: PersonKey
 
 
 @dataclass(frozen=True)

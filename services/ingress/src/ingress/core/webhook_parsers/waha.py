@@ -45,6 +45,7 @@ SESSIONS: Mapping[str, SessionState] = {
     "PASSKEY_REQUIRED": "unlinked", "PASSKEY_CONFIRMATION_REQUIRED": "unlinked",
 }  # fmt: skip
 RECEIPT_STATUSES: Mapping[int, ReceiptStatus] = {-1: "failed", 1: "acknowledged", 2: "delivered", 3: "read", 4: "read"}
+_RESTRICTED = "463"
 _NOTIFICATIONS = frozenset(
     {
         *("e2e_notification", "notification", "notification_template", "broadcast_notification", "group_notification"),
@@ -103,7 +104,7 @@ def _reports_of_event(event: UntrustedJson, at: datetime) -> Iterable[Report]:
         case "message.reaction":
             return [_reaction(payload, at)]
         case "message.ack":
-            return [_receipt(payload, at)]
+            return [_receipt(payload, at), *_lock_of_error(payload["error"], event_id, at)]
         case "session.status":
             return _session(payload, event_id, at)
         case "engine.event":
@@ -257,6 +258,22 @@ def _receipt(payload: UntrustedJson, at: datetime) -> Report:
         return MessageReceipt(message_id, status, at)
     failure = failures.linked_device_failure(payload["error"]["code"].text, payload["error"]["message"].text)
     return MessageReceipt(message_id, status, at, failure=failure.kind, code=failure.code, reason=failure.reason)
+
+
+def _lock_of_error(error: UntrustedJson, event_id: str, at: datetime) -> Iterable[Report]:
+    """How long WhatsApp lets the profile open no chats, if WhatsApp refused a message for this reason (code 463).
+
+    The members of the error are those of `buildAckError` in WAHA (src/core/engines/noweb/restriction.ts).
+    """
+    ends = error["until"].timestamp
+    if error["code"].text != _RESTRICTED or ends is None or ends <= at:
+        return []
+    lock = {
+        "isActive": True,
+        "enforcementType": error["enforcementType"].value,
+        "timeEnforcementEnds": ends.isoformat(),
+    }
+    return [time_lock(UntrustedJson(lock)).reported_by("WAHA", f"{event_id}/lock", at)]
 
 
 def _session(payload: UntrustedJson, event_id: str, at: datetime) -> Iterable[Report]:

@@ -1,12 +1,12 @@
-"""0025: what was sent and by whom, when deliveries arrived, and indexes for lists of deliveries."""
+"""0026: what was sent and by whom, when deliveries arrived, and indexes for lists of deliveries."""
 
 from alembic import op
 
 from spreader.runtime.migrations.indexes import create_index_concurrently
 from spreader.runtime.postgres import statements
 
-revision = "0025"
-down_revision = "0022"
+revision = "0026"
+down_revision = "0025"
 
 SQL = """
 ALTER TABLE ingress.message ADD COLUMN name text;
