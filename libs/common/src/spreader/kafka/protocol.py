@@ -23,7 +23,7 @@ from aiokafka.protocol.types import (
 )
 
 TOPIC = 2
-"""Kafka's number for topics among the kinds of resources that have settings."""
+"""Kafka numbers the kinds of resources that have settings. This is the number of the kind *topic*."""
 SET = 0
 UUID_BYTES = 16
 

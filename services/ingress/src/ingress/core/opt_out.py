@@ -69,8 +69,8 @@ WORDS: Mapping[str, tuple[str, ...]] = {
 A word is listed if it has no other meaning, or if businesses print it in their messages as the opt-out word. In several
 languages, the words for "stop promotions" are listed, because they are the text of Meta's own button in marketing
 templates. Words that may mean something else are left out: alto (high), keluar (exit), remover and हटाओ (remove, for
-example an item of an order), وقف (endowment), çıkış (check-out), çık (in Malay, Miss), dur (wait; in French, hard),
-plus de messages (more messages, or none).
+example an item of an order), وقف (endowment), çıkış (check-out), çık (normalized to cik; in Malay, Miss), dur
+(wait; in French, hard), plus de messages (more messages, or none).
 """
 
 _VIRAMA = 9

@@ -1,4 +1,5 @@
-"""Phone numbers: the hidden ids of customers (`@lid`), and the older form of Brazilian numbers without the 9."""
+"""Phone numbers: the hidden ids of customers (`@lid`), and the older form of Brazilian numbers, which lacks
+the 9 before the last eight digits."""
 
 from simulator.core.behaviour import Behaviour
 

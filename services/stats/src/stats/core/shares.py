@@ -40,7 +40,8 @@ class Prior:
         return (seen.hits + self.share * self.strength) / (seen.trials + self.strength)
 
     def sharpened(self, seen: Share) -> "Prior":
-        """A prior of the same strength. Its share is the posterior mean after `seen`, the share of a larger group."""
+        """A prior of the same strength. Its share is the posterior mean after `seen`. `seen` is what is usual: the
+        share of the whole package, or the profile's own share in earlier days."""
         return Prior(self.smoothed(seen), self.strength)
 
 

@@ -27,7 +27,7 @@ class Slice:
 
     range: ReportRange
     steps: int
-    """The number of steps in `range`. At the end of the span, `range` may have fewer."""
+    """The intended length of `range`, in steps. At the end of the span, `range` may be shorter."""
 
 
 def first_slice(span: ReportRange) -> Slice | None:
@@ -66,7 +66,8 @@ def _after(span: ReportRange, start: datetime, steps: int, latest: datetime) -> 
 
 
 def _start_of(span: ReportRange, moment: datetime) -> datetime:
-    """The time at which the step of `moment` begins."""
+    """The time at which the step of a row begins. `moment`: the time of the row. For minutes and hours, it is the start
+    of the step already."""
     if span.step != "day":
         return moment
     zone = ZoneInfo(span.zone)
