@@ -24,17 +24,22 @@ SECRET_NAME = re.compile(
 DECLARED = re.compile(r"^    \w*(token|password|secret|credentials|sealed|database_url|key|headers)s?: ", re.MULTILINE)
 """A quick look, because reading the classes of all files takes seconds."""
 NOT_SECRET = {
+    "libs/common/src/spreader/contract/answers.py": "the key of a person: the number in its one spelling",
     "libs/common/src/spreader/kafka/envelope.py": "the key and the headers of a Kafka record",
     "libs/common/src/spreader/http/problems.py": "the headers of a response",
     "services/console/src/console/core/api_models.py": "what the API shows of credentials: whether they are set",
+    "services/console/src/console/core/phones/gateway_kinds.py": "which secrets a gateway needs",
     "services/ingress/src/ingress/configuration/bodies.py": "what the API shows of credentials: whether they are set",
     "services/ingress/src/ingress/configuration/resealer.py": "which of the keys it is, as a word",
     "services/ingress/src/ingress/core/key_report.py": "the id of a key",
     "services/ingress/src/ingress/http/responses.py": "the headers of a response",
+    "services/ingress/src/ingress/sql/consent.py": "the key of a person: the number in its one spelling",
     "services/ingress/src/ingress/sql/outbox.py": "the key and the headers of a Kafka record",
     "services/ingress/src/ingress/sql/sealed_credentials.py": "the headers of a Kafka record",
+    "services/ingress/src/ingress/sql/status.py": "the key of a person: the number in its one spelling",
     "services/pacer/src/pacer/sql/known_events.py": "the key of a Kafka record",
     "services/simulator/src/simulator/dialects/linked_forms.py": "the key of a quoted message",
+    "services/simulator/src/simulator/endpoints/evolution_messages.py": "the key of a message, by which it is found",
     "services/simulator/src/simulator/webhook_caller.py": "the account of the simulator",
 }
 """Modules whose fields with such a name hold no secret, unless they are hidden too. Each with what the field holds."""

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncGenerator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,8 @@ async def test_many_phones_are_imported_found_moved_and_removed(mona: Tab, tmp_p
     await expect(mona.page.locator('[data-testid^="phone-prf"]')).to_have_count(10)
     body = {"type": "text", "text": "Hello", "recipients": recipients(120, 740_000)}
     assert (await mona.system.ask("POST", "/packages/fleet/messages/open", body)).status == 202
+    queue = partial(mona.system.ask, "GET", "/packages/fleet/queue")
+    await eventually(queue, 30, lambda answer: answer.body["held"] > 0)
     await mona.by_test_id("all").click()
     await expect(mona.by_test_id("chosen")).to_have_text("10 phones chosen")
     await mona.by_test_id("bulk-move").click()

@@ -76,6 +76,7 @@ class StubServices:
             "name": "Demo phone 4",
             "phone": "201005550004",
             "gateway": {"driver": "simulator", "account": "demo-4"},
+            "webhook_url": "/api/v1/webhooks/simulator/shop/demo-4",
         }
         package = {
             "package_id": "shop",

@@ -93,10 +93,12 @@ async def test_a_check_of_many_idle_readers_is_answered_at_once(harness: TopicHa
     await component.start()
     await component.stop_checks()
     try:
-        for _ in range(2):
+        seconds = list[float]()
+        for _ in range(5):
             began = time.monotonic()
             await component.check()
-            assert time.monotonic() - began < ANSWER_SECONDS
+            seconds.append(time.monotonic() - began)
+        assert min(seconds) < ANSWER_SECONDS  # with the fault, each check takes four seconds
     finally:
         await component.stop()
 

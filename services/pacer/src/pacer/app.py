@@ -126,8 +126,7 @@ def build(settings: PacerSettings) -> FastAPI:
     )
     app = service.app(title="Spreader pacer", middleware=internal_only(settings.internal_token))
     add_endpoints(app, Forecaster(engine, config, clock, forecasts.compute), Explainer(engine, config, clock))
-    new_numbers = NewNumbers(engine, config, clock, erasures)
-    add_other_endpoints(app, outcome_requests, RecipientHabits(engine), new_numbers)
+    add_other_endpoints(app, outcome_requests, RecipientHabits(engine), NewNumbers(engine, config, clock, erasures))
     return app
 
 

@@ -18,18 +18,22 @@ from spreader.contract.events import Lane
 from spreader.contract.labels import NAME_CHARACTERS_MAX, TAG_CHARACTERS_MAX
 from spreader.http.openapi import PageBody
 
+_STORABLE = r"^[^\x00]+$"
+"""At least one character, and none that cannot be stored."""
 NameFilter = Annotated[
     str | None,
     Query(
-        min_length=1,
         max_length=NAME_CHARACTERS_MAX,
+        pattern=_STORABLE,
         description="Only messages whose name contains this text. Upper and lower case are the same.",
     ),
 ]
 TagFilter = Annotated[
     str | None,
     Query(
-        min_length=1, max_length=TAG_CHARACTERS_MAX, description="Only messages with this tag, which is case-sensitive."
+        pattern=_STORABLE,
+        max_length=TAG_CHARACTERS_MAX,
+        description="Only messages with this tag, which is case-sensitive.",
     ),
 ]
 LaneFilter = Annotated[Lane | None, Query(description="Only messages of this lane.")]

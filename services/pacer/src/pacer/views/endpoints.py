@@ -59,14 +59,14 @@ class WhatIfRequest(BaseModel):
     package: Package
 
 
-class NewNumber(BaseModel):
+class ContactNumber(BaseModel):
     """The new number of a person, and when the person changed it."""
 
     recipient: PhoneNumber
     at: AwareDatetime
 
 
-class Followed(BaseModel):
+class FollowedContact(BaseModel):
     """Whether the old number is a contact, which now continues under the new number."""
 
     followed: bool
@@ -86,9 +86,9 @@ def add_other_endpoints(
         return KnownReadings(reading=await recipient_habits.describe(recipient))
 
     @app.post("/packages/{package_id}/contacts/{recipient}/new-number")
-    async def new_number(package_id: Id, recipient: PhoneNumber, body: NewNumber) -> Followed:
+    async def new_number(package_id: Id, recipient: PhoneNumber, body: ContactNumber) -> FollowedContact:
         followed = await new_numbers.follow(package_id, person_key(recipient), person_key(body.recipient), body.at)
-        return Followed(followed=followed)
+        return FollowedContact(followed=followed)
 
 
 def add_endpoints(app: FastAPI, forecaster: Forecaster, explainer: Explainer) -> None:
