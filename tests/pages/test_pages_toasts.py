@@ -11,16 +11,14 @@ pytestmark = pytest.mark.xdist_group("console")
 async def test_toasts_are_inside_the_window(
     stub_browser: Browser, console: StubbedConsole, size: tuple[int, int]
 ) -> None:
-    console.services.answer(
-        "POST", "/packages/shop/profiles/demo-4/check", {"check": {"ok": True, "detail": "It works."}}
-    )
-    console.services.answer("POST", "/packages/shop/profiles/demo-4/pause", {"detail": "Kafka is away."}, 503)
+    console.services.answer("POST", "/packages/shop/profiles/demo-4/pause", {})
     async with stubbed_tab(stub_browser, console, size) as mona:
         await mona.open("/packages/shop/profiles/demo-4")
-        await mona.by_test_id("check").click()
-        success = mona.page.locator(".q-notification").filter(has_text="It works.")
+        await mona.by_test_id("pause").click()
+        success = mona.page.locator(".q-notification").filter(has_text="paused.")
         await mona.sees(success)
         assert (await success.bounding_box() or {"width": 0})["width"] > 120
+        console.services.answer("POST", "/packages/shop/profiles/demo-4/pause", {"detail": "Kafka is away."}, 503)
         await mona.by_test_id("pause").click()
         error = mona.page.locator(".q-notification").filter(has_text="Kafka is away")
         await mona.sees(error)

@@ -1,16 +1,19 @@
 """Envelope: an event as a Kafka record and back (CloudEvents 1.0 in binary mode)."""
 
 import contextlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Any, Protocol
 
+from pydantic import BaseModel
 from pydantic_core import to_json
 
 from spreader.contract.events import EVENTS, Callback, Event, MessageRequest
 from spreader.telemetry.traceparent import valid_traceparent
 from spreader.text import lenient_json
+from spreader.text.clean_text import find_unstorable
 
 CONTENT_TYPE = "application/json"
 FIRST_WRITTEN = "first_written"
@@ -113,6 +116,16 @@ def _event(kind: type[Event], body: bytes) -> Event:
     if unstorable is None:
         return kind.model_validate_json(body)
     event = kind.model_validate_json(to_json(lenient_json.parse(body)))
-    if isinstance(event, MessageRequest):
-        event.note_unstorable(str(unstorable))
+    if isinstance(event, MessageRequest) and (found := find_unstorable(_known(json.loads(body), event))) is not None:
+        event.note_unstorable(str(found))
     return event
+
+
+def _known(raw: Any, read: Any) -> Any:
+    """The JSON value `raw` without the members that the model `read` does not know. A text there has no effect."""
+    if isinstance(read, BaseModel) and isinstance(raw, dict):
+        fields = type(read).model_fields
+        return {name: _known(member, getattr(read, name)) for name, member in raw.items() if name in fields}
+    if isinstance(read, tuple) and isinstance(raw, list):
+        return [_known(member, item) for member, item in zip(raw, read, strict=True)]
+    return raw

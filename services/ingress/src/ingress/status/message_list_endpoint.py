@@ -33,7 +33,7 @@ TagFilter = Annotated[
     Query(
         pattern=_STORABLE,
         max_length=TAG_CHARACTERS_MAX,
-        description="Only messages with this tag, which is case-sensitive.",
+        description="Only messages with exactly this tag.",
     ),
 ]
 LaneFilter = Annotated[Lane | None, Query(description="Only messages of this lane.")]
