@@ -86,6 +86,19 @@ class PollingCache:
         if tasks:
             await asyncio.wait(tasks, timeout=seconds)
 
+    async def load_anew(self, *queries: Query[Any], seconds: float = 2.0) -> None:
+        """Repeat the queries now, and wait for the answers. Call this before you ask an operator to confirm something.
+
+        Waits no longer than `seconds`.
+        """
+        entries = {query: self._entry(query) for query in queries}
+        for query, entry in entries.items():
+            if entry.task is None:
+                self._request(query, entry)
+        tasks = [entry.task for entry in entries.values() if entry.task is not None]
+        if tasks:
+            await asyncio.wait(tasks, timeout=seconds)
+
     def refresh(self, query: Query[Any]) -> None:
         """Repeat the query at the next poll. Call this after you have changed the data that the query returns."""
         if (entry := self._entries.get(query)) is not None:

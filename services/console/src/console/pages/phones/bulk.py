@@ -84,7 +84,7 @@ async def move(context: PageContext, phones: Sequence[Phone]) -> bool:
 async def _queue_words(context: PageContext, phones: Sequence[Phone]) -> Markup:
     """What happens to the waiting messages of these phones."""
     packages = sorted({phone.package_id for phone in phones})
-    await context.cache.load(PACKAGES, *map(queue_query, packages))
+    await context.cache.load_anew(PACKAGES, *map(queue_query, packages))
     sentences = [
         removal_words(
             package.name,
