@@ -38,6 +38,7 @@ from spreader.contract.ids import ERASED
 from spreader.erasure.eraser import Eraser, report_to
 from spreader.erasure.postgres import ErasureTable
 from spreader.kafka.guarded_consumer import Received
+from spreader.phone.canonical import person_key
 from spreader.testing import FakeProgress, MemoryBus, NoDeduplication
 
 NOON = datetime(2026, 2, 10, 12, tzinfo=UTC)
@@ -178,7 +179,8 @@ async def test_all_conversations_of_a_person_are_found(router: Router) -> None:
 
 
 def test_a_decision_that_no_longer_names_a_suppressed_recipient_gives_the_same_end() -> None:
-    routing, _ = route_record(request(), package(), ProfileSnapshot(), "a", Random(1), suppressed={ONE: SUPPRESSED})
+    suppressed = {person_key(ONE): SUPPRESSED}
+    routing, _ = route_record(request(), package(), ProfileSnapshot(), "a", Random(1), suppressed=suppressed)
     anonymous = type(routing)(
         routing.message_id, 0, routing.strategy, 1, routing.profiles, suppressed={"ers_1": SUPPRESSED}
     )
